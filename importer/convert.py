@@ -1,0 +1,260 @@
+"""Apply a mapping's rules to one row: cells become the values of fields, or problems."""
+
+import re
+from collections.abc import Iterable
+from collections.abc import Mapping as Dictionary
+from dataclasses import dataclass, field
+from datetime import date
+from decimal import Decimal
+from typing import Any, Final
+
+from importer.expression import row_view
+from importer.fields import Field, Kind
+from importer.mapping import Mapping, Rule
+from importer.model import ABSENT, CellValue, Fault, FieldValue, Problem, Row
+from importer.values import Options, clean, convert, plain, shown
+from importer.workbook import Sheet
+from importer.yamlfile import Step
+
+#: Values of a body by their place in it, such as ("mainAddress", "city").
+Flat = dict[tuple[Step, ...], FieldValue]
+
+_AMOUNT: Final = Options(field=Field(name="total", description="", kind=Kind.DECIMAL), kind=Kind.DECIMAL)
+_PERIODS: Final = (
+    re.compile(r"(?P<y>\d{4})-?(?P<m>\d\d)"),
+    re.compile(r"(?P<m>\d\d)[-.](?P<y>\d{4})"),
+)
+_MONTH_FIRST: Final = re.compile(r"(?P<m>\d\d)(?P<y>\d{4})")
+_YEARS: Final = range(1900, 2101)
+_PERIODS_A_YEAR: Final = range(1, 14)
+
+
+@dataclass(slots=True)
+class RowValues:
+    """Hold what one row gives: its key, its part of the document and its line."""
+
+    row: Row
+    key: str | None = None
+    fields: Flat = field(default_factory=dict)
+    #: None when the row adds no line
+    line: Flat | None = None
+    problems: list[Problem] = field(default_factory=list)
+    #: fields of the document whose value could not be read here
+    faulty: set[tuple[Step, ...]] = field(default_factory=set)
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """Hold what one rule gives for one row; `filled` where a cell gave it."""
+
+    rule: Rule
+    value: FieldValue
+    filled: bool = False
+    problems: tuple[Problem, ...] = ()
+
+
+def _all_blank(found: list[_Found]) -> bool:
+    """Tell whether rules look at cells and all of these are blank."""
+    return any(item.rule.constant is None for item in found) and not any(item.filled for item in found)
+
+
+@dataclass(frozen=True)
+class Converter:
+    """Convert the rows of one sheet by one mapping."""
+
+    mapping: Mapping
+    sheet: Sheet
+    param: Dictionary[str, Any]
+
+    def key(self, row: Row) -> tuple[str | None, list[Problem]]:
+        """Return the key of a row, and why it has none."""
+        found = self._value(self.mapping.key, row, required=False)
+        problems = list(found.problems)
+        if isinstance(found.value, str) and clean(found.value):
+            return clean(found.value), problems
+        if not problems:
+            rule = self.mapping.key
+            problems.append(
+                Problem(
+                    sheet=self.sheet.name,
+                    row=row.number,
+                    column=self._column(rule),
+                    code="key_missing",
+                    message="The row has no key, so it belongs to no document. Fill the cell, or leave the row out.",
+                )
+            )
+        return None, problems
+
+    def passes(self, row: Row) -> bool | Problem:
+        """Tell whether the mapping's `where` lets a row through."""
+        where = self.mapping.where
+        if where is None:
+            return True
+        value = where.evaluate(row_view(self.sheet.headers, row.cells, blank_is_text=True), self.param)
+        if isinstance(value, Fault):
+            return self._problem(value, row, where.headers)
+        return bool(value)
+
+    def values(self, row: Row) -> RowValues:
+        """Return everything one row gives."""
+        result = RowValues(row)
+        result.key, result.problems = self.key(row)
+        result.fields = self._flat(self.mapping.fields, row, result.problems, result.faulty)[0]
+        if self.mapping.period:
+            result.fields |= self._period(self.mapping.period, row, result.problems)
+        line, filled = self._flat(self.mapping.lines, row, result.problems, set())
+        result.line = line if filled else None
+        return result
+
+    def number(self, row: Row, column: str) -> Decimal | Problem:
+        """Return a cell as the decimal it holds, a blank as zero."""
+        number = convert(self._cell(row, column), _AMOUNT, self.mapping.workbook.locale, None)
+        if isinstance(number, Fault):
+            return self._problem(number, row, [column])
+        return number if isinstance(number, Decimal) else Decimal(0)
+
+    def _flat(
+        self, rules: tuple[Rule, ...], row: Row, problems: list[Problem], faulty: set[tuple[Step, ...]]
+    ) -> tuple[Flat, bool]:
+        """Return the values of rules by target, and whether a cell or only constants gave them."""
+        found = [self._value(rule, row) for rule in rules]
+        entries = {_entry(rule.target) for rule in rules} - {()}
+        for entry in entries:
+            if _all_blank([item for item in found if item.rule.target[: len(entry)] == entry]):
+                found = [item for item in found if item.rule.target[: len(entry)] != entry]
+        for item in found:
+            problems += [problem for problem in item.problems if problem not in problems]
+            if item.problems:
+                faulty.add(item.rule.target)
+        flat: Flat = {item.rule.target: item.value for item in found if item.value is not ABSENT}
+        return flat, bool(found) and not _all_blank(found)
+
+    def _value(self, rule: Rule, row: Row, *, required: bool = True) -> "_Found":
+        if rule.constant is not None:
+            return _Found(rule, rule.constant)
+        value = self._source(rule, row)
+        number_format = row.formats.get(self.sheet.columns[rule.column]) if rule.column else None
+        result = convert(value, rule.options, self.mapping.workbook.locale, number_format)
+        if isinstance(result, Fault):
+            return _Found(rule, ABSENT, filled=True, problems=(self._problem(result, row, self._headers(rule)),))
+        if result is not ABSENT:
+            return _Found(rule, result, filled=True)
+        return self._blank(rule, row, required=required)
+
+    def _blank(self, rule: Rule, row: Row, *, required: bool) -> "_Found":
+        if rule.default is not None:
+            return _Found(rule, rule.default)
+        if rule.blank == "clear":
+            return _Found(rule, "")
+        if rule.blank == "error" and required:
+            fault = Fault("required", "", f"The cell is blank, but {rule.name} needs a value. Fill the cell.")
+            return _Found(rule, ABSENT, problems=(self._problem(fault, row, self._headers(rule)),))
+        return _Found(rule, ABSENT)
+
+    def _source(self, rule: Rule, row: Row) -> CellValue:
+        if rule.column is not None:
+            return self._cell(row, rule.column)
+        if rule.template is None:
+            return None
+        return rule.template.evaluate(self._view(row), self.param)
+
+    def _view(self, row: Row) -> Dictionary[str, Any]:
+        return row_view(self.sheet.headers, row.cells, blank_is_text=False)
+
+    def _cell(self, row: Row, header: str) -> CellValue:
+        spot = self.sheet.columns[header]
+        return row.cells[spot] if spot < len(row.cells) else None
+
+    def _period(self, rule: Rule, row: Row, problems: list[Problem]) -> Flat:
+        value = rule.constant if rule.constant is not None else self._source(rule, row)
+        if rule.options.codes and value is not None and not isinstance(value, Fault):
+            value = rule.options.codes.get(shown(value), Fault("not_in_map", shown(value), "It is not in the code list."))
+        if value is None or value == "":
+            blank = self._blank(rule, row, required=True)
+            problems += blank.problems
+            value = blank.value
+        if value is ABSENT:
+            return {}
+        found = period(value, rule.period_format)
+        if isinstance(found, Fault):
+            problems.append(self._problem(found, row, self._headers(rule)))
+            return {}
+        year, month = found
+        return {("postPeriod",): f"{month:02d}{year:04d}", ("financialPeriod",): f"{year:04d}{month:02d}"}
+
+    @staticmethod
+    def _headers(rule: Rule) -> Iterable[str]:
+        if rule.column is not None:
+            return [rule.column]
+        return rule.template.headers if rule.template else []
+
+    def _column(self, rule: Rule) -> str | None:
+        headers = list(self._headers(rule))
+        return headers[0] if len(headers) == 1 else None
+
+    def _problem(self, fault: Fault, row: Row, headers: Iterable[str]) -> Problem:
+        names = list(headers)
+        return Problem(
+            sheet=self.sheet.name,
+            row=row.number,
+            column=names[0] if len(names) == 1 else None,
+            value=fault.shown or None,
+            code=fault.code,
+            message=fault.message,
+        )
+
+
+def _entry(target: tuple[Step, ...]) -> tuple[Step, ...]:
+    """Return the list entry that a target stands in, such as ("attributeLines", 0); empty outside lists."""
+    spots = [spot for spot, step in enumerate(target) if isinstance(step, int)]
+    return target[: spots[-1] + 1] if spots else ()
+
+
+def period(value: object, form: str) -> tuple[int, int] | Fault:
+    """Return year and number of the financial period that a value names."""
+    if isinstance(value, date):
+        return value.year, value.month
+    if isinstance(value, Fault):
+        return value
+    text = plain(value) if isinstance(value, Decimal) else str(value).strip()
+    if form == "mmyyyy":
+        match = _MONTH_FIRST.fullmatch(text.zfill(6) if isinstance(value, Decimal) else text)
+    else:
+        match = next(filter(None, (pattern.fullmatch(text) for pattern in _PERIODS)), None)
+    if match and text.isascii() and int(match["y"]) in _YEARS and int(match["m"]) in _PERIODS_A_YEAR:
+        return int(match["y"]), int(match["m"])
+    wanted = "012025" if form == "mmyyyy" else "2025-01, 202501 or 01-2025"
+    hint = " Say format: mmyyyy in the mapping where 012025 is meant." if re.fullmatch(r"\d{5,6}", text) and not form else ""
+    return Fault("not_a_period", shown(value), f"{shown(value)!r} is not a period such as {wanted}.{hint}")
+
+
+def tree(members: Dictionary[str, Field], flat: Flat, prefix: tuple[Step, ...] = ()) -> dict[str, Any]:
+    """Return the values as templates see them: every name of the body is there, what is not mapped is ABSENT."""
+    size = len(prefix)
+    touched: dict[Step, set[Step]] = {}
+    for target in flat:
+        if target[:size] == prefix and len(target) > size + 1:
+            touched.setdefault(target[size], set()).add(target[size + 1])
+    result: dict[str, Any] = {}
+    for name, spec in members.items():
+        here = (*prefix, name)
+        if spec.members is None:
+            result[name] = flat.get(here, ABSENT)
+        elif spec.many:
+            spots = sorted(step for step in touched.get(name, ()) if isinstance(step, int))
+            result[name] = [_with_operation(tree(spec.members, flat, (*here, spot))) for spot in spots]
+        else:
+            result[name] = tree(spec.members, flat, here) if name in touched else tree(spec.members, {}, here)
+    return result
+
+
+def _with_operation(entry: dict[str, Any], operation: str = "Insert") -> dict[str, Any]:
+    """Give an entry of a list its `operation`, where it has one and the mapping does not say another."""
+    if entry.get("operation", "") is ABSENT:
+        entry["operation"] = operation
+    return entry
+
+
+def line_tree(members: Dictionary[str, Field], flat: Flat, operation: str | None) -> dict[str, Any]:
+    """Return one line as templates see it, with its `operation`."""
+    return _with_operation(tree(members, flat), operation or "Insert")

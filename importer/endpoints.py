@@ -1,0 +1,61 @@
+"""The endpoint table: what each endpoint is called, where it is sent, what numbers it.
+
+Data only: the rows are `schemas/endpoints.json`, so that another endpoint of the API needs a row there, a request
+schema and a template, and no Python.
+"""
+
+import json
+from collections.abc import Mapping as Dictionary
+from dataclasses import dataclass
+from functools import cache
+
+from importer import resources
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Endpoint:
+    """Hold one row of the endpoint table."""
+
+    #: `<resource>.<action>`, as a mapping names it
+    name: str
+    title: str
+    description: str
+    resource: str
+    action: str
+    method: str
+    #: path by API version (`v1`, `v2`)
+    path: Dictionary[str, str]
+    #: path under which one document is read back
+    read_path: str
+    #: body field that asks for a number of our own; None where there is none
+    number_field: str | None
+    #: body field that names the customer
+    customer_field: str | None
+    #: body field that carries the sender's own reference
+    reference_field: str | None
+    #: body field that takes the lines; None where there are none
+    lines: str | None
+    #: `operation` written into a line that maps none
+    line_operation: str | None
+    #: True where `period` writes `postPeriod` and `financialPeriod`
+    period: bool
+    #: True where the key is the number in the path
+    key_in_path: bool
+    #: True where sending the same twice leaves what sending once leaves
+    repeatable: bool
+    #: body fields without which the API refuses the document
+    needed: tuple[str, ...]
+
+    @property
+    def versions(self) -> tuple[str, ...]:
+        """List the API versions this endpoint has."""
+        return tuple(self.path)
+
+
+@cache
+def table() -> Dictionary[str, Endpoint]:
+    """Return the endpoints by name, in the table's order."""
+    raw = json.loads((resources.schemas() / "endpoints.json").read_text(encoding="utf-8"))
+    return {
+        name: Endpoint(name=name, **{**row, "needed": tuple(row["needed"])}) for name, row in raw.items()
+    }

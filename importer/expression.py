@@ -1,0 +1,259 @@
+"""Jinja for the mapping's own templates: `where`, `key`, a field's `template`, and what a total expects.
+
+They see `row['Header']` and `param.name` and nothing else, in a sandbox. Numbers are Decimal throughout: a literal such
+as 1.25 is read as the decimal it spells.
+"""
+
+import re
+from collections.abc import Iterator
+from collections.abc import Mapping as Dictionary
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal, DecimalException
+from functools import cache
+from typing import Any, Final
+
+from jinja2 import Environment, StrictUndefined, Template, TemplateError, TemplateSyntaxError, Undefined, UndefinedError, nodes
+from jinja2.environment import TemplateExpression
+from jinja2.ext import Extension
+from jinja2.lexer import Token, TokenStream
+from jinja2.sandbox import ImmutableSandboxedEnvironment, SecurityError
+
+from importer.model import CellValue, Fault
+from importer.values import written
+
+_MAX_TEXT: Final = 65_536
+_MAX_POWER: Final = 64
+#: What a template may raise while it runs, beside Jinja's own errors.
+RUNTIME_ERRORS: Final = (TemplateError, TypeError, ValueError, ArithmeticError, DecimalException, LookupError, AttributeError,
+                         RecursionError)
+
+
+class Blank(StrictUndefined):
+    """Stand for a blank cell or an absent parameter: false, equal to empty text, and an error when it is used."""
+
+    def __bool__(self) -> bool:
+        return False
+
+    def __eq__(self, other: object) -> bool:
+        return other == "" or isinstance(other, Blank)
+
+    def __ne__(self, other: object) -> bool:
+        return not self == other
+
+    __hash__ = StrictUndefined.__hash__
+
+
+class _Decimals(Extension):
+    """Read the float literals of a template as decimals."""
+
+    def filter_stream(self, stream: TokenStream) -> Iterator[Token]:
+        """Replace `1.25` by a call of `decimal('1.25')`."""
+        for token in stream:
+            if token.type == "float":
+                line = token.lineno
+                yield Token(line, "name", "decimal")
+                yield Token(line, "lparen", "(")
+                yield Token(line, "string", str(token.value))
+                yield Token(line, "rparen", ")")
+            else:
+                yield token
+
+
+class SafeEnvironment(ImmutableSandboxedEnvironment):
+    """A sandbox whose operators cannot be used to exhaust the machine."""
+
+    intercepted_binops = frozenset(["*", "**", "%"])
+
+    def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:
+        """Run `*`, `**` and `%` within bounds.
+
+        Raises: SecurityError when the result would be enormous.
+        """
+        if operator == "*":
+            for one, other in ((left, right), (right, left)):
+                if isinstance(one, str | list | tuple) and isinstance(other, int) and len(one) * other > _MAX_TEXT:
+                    raise SecurityError("the text would become too long")
+        if operator == "**" and isinstance(right, int | Decimal) and abs(right) > _MAX_POWER:
+            raise SecurityError("the power is too large")
+        if operator == "%" and isinstance(left, str):
+            raise SecurityError("text formatting with % is not available; write {{ }} instead")
+        return super().call_binop(context, operator, left, right)
+
+    def getattr(self, obj: Any, attribute: str) -> Any:
+        """Return a member by name: of our dictionaries always the value, never a method such as `items`."""
+        if isinstance(obj, dict):
+            return obj[attribute] if attribute in obj else self.undefined(obj=obj, name=attribute)
+        return super().getattr(obj, attribute)
+
+
+def restrict(environment: Environment) -> None:
+    """Take away what no template of a mapping needs and what could exhaust the machine, and give it decimals."""
+    for name in ("lipsum", "cycler", "joiner", "namespace", "dict"):
+        environment.globals.pop(name, None)
+    for name in ("pprint", "random", "center", "format", "urlize", "xmlattr", "filesizeformat"):
+        environment.filters.pop(name, None)
+    environment.globals["decimal"] = Decimal
+    environment.filters["decimal"] = _to_decimal
+
+
+def _to_decimal(value: Any) -> Decimal:
+    if isinstance(value, Undefined):
+        return Decimal(str(value))
+    return value if isinstance(value, Decimal) else Decimal(str(value))
+
+
+@cache
+def _environment() -> Environment:
+    environment = SafeEnvironment(undefined=StrictUndefined, finalize=_as_text, extensions=[_Decimals])
+    restrict(environment)
+    return environment
+
+
+def _as_text(value: Any) -> Any:
+    if value is None:
+        raise UndefinedError("the expression gives nothing")
+    if isinstance(value, Decimal | date | bool):
+        return written(value)
+    return value
+
+
+class _RowView(dict[str, Any]):
+    """Give a template the cells of one row by header; an unknown header is an error."""
+
+    def __missing__(self, header: object) -> Any:
+        if not isinstance(header, str) and str(header) in self:
+            return self[str(header)]
+        raise UndefinedError(f"the sheet has no column {header!r}")
+
+
+@dataclass(frozen=True, slots=True)
+class Expression:
+    """Hold one compiled template of a mapping."""
+
+    source: str
+    #: headers it names as row['Header'] or row.Header
+    headers: frozenset[str]
+    #: parameters it names as param.name
+    params: frozenset[str]
+    #: True where the whole is one {{ expression }}, whose value keeps its type
+    typed: bool
+    _run: TemplateExpression | Template
+
+    def evaluate(self, row: Dictionary[str, Any], param: Dictionary[str, Any]) -> CellValue | Fault:
+        """Return the value for one row (made by `row_view`), or the fault that names what went wrong."""
+        try:
+            value = self._run(row=row, param=param) if isinstance(self._run, TemplateExpression) else self._run.render(
+                row=row, param=param
+            )
+            if isinstance(value, Undefined):
+                str(value)
+        except _FaultInCell as error:
+            return error.fault
+        except RUNTIME_ERRORS as error:
+            return Fault("template", "", f"The template {self.source!r} failed here: {_reason(error)}.")
+        return _cell(value, self.source)
+
+
+class _FaultInCell(Exception):  # noqa: N818 - carries a fault out of a template
+    def __init__(self, fault: Fault) -> None:
+        super().__init__(fault.message)
+        self.fault = fault
+
+
+class _FaultyCell(Blank):
+    """Stand for a cell that could not be read; touching it in any way tells why."""
+
+    def _fail_with_undefined_error(self, *_args: Any, **_kwargs: Any) -> Any:
+        raise _FaultInCell(self._undefined_obj)
+
+    __bool__ = __str__ = __eq__ = __ne__ = __iter__ = __len__ = _fail_with_undefined_error  # type: ignore[assignment]
+    __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = __lt__ = __gt__ = __le__ = __ge__ = __call__ = (
+        _fail_with_undefined_error
+    )
+    __truediv__ = __rtruediv__ = __neg__ = __getitem__ = _fail_with_undefined_error
+    __hash__ = StrictUndefined.__hash__
+
+
+def row_view(headers: tuple[str | None, ...], cells: tuple[CellValue, ...], *, blank_is_text: bool) -> Dictionary[str, Any]:
+    """Return a row as templates see it: a blank is empty text in `where`, else an error when it is used."""
+    view = _RowView()
+    for spot, header in enumerate(headers):
+        if header is None:
+            continue
+        value = cells[spot] if spot < len(cells) else None
+        if isinstance(value, Fault):
+            view[header] = _FaultyCell(hint=value.message, obj=value, name=header)
+        elif value is None:
+            view[header] = "" if blank_is_text else Blank(hint=f"the cell {header!r} is blank")
+        else:
+            view[header] = value
+    return view
+
+
+def param_view(values: Dictionary[str, Any]) -> Dictionary[str, Any]:
+    """Return the parameters as templates see them; one without a value is an error when it is used."""
+    return {
+        name: Blank(hint=f"the parameter {name!r} has no value") if value is None else value
+        for name, value in values.items()
+    }
+
+
+def compile_expression(source: str) -> Expression:
+    """Compile a template of the mapping.
+
+    Raises: ValueError with the reason when it is not Jinja.
+    """
+    environment = _environment()
+    try:
+        tree = environment.parse(source)
+        inner = _single(tree, source)
+        run = environment.compile_expression(inner, undefined_to_none=False) if inner else environment.from_string(source)
+    except TemplateSyntaxError as error:
+        raise ValueError(f"The template {source!r} is not valid: {error.message or 'unexpected end'}.") from None
+    except (RecursionError, TypeError, AssertionError) as error:
+        raise ValueError(f"The template {source!r} cannot be used: {error}.") from None
+    headers, params = _names(tree)
+    return Expression(source, headers, params, inner is not None, run)
+
+
+def _single(tree: nodes.Template, source: str) -> str | None:
+    """Return the expression where the whole template is one `{{ expression }}`, else None."""
+    if len(tree.body) == 1 and isinstance(tree.body[0], nodes.Output) and len(tree.body[0].nodes) == 1:
+        match = re.fullmatch(r"\s*\{\{[-+]?(.*?)[-+]?\}\}\s*", source, re.DOTALL)
+        if match and not isinstance(tree.body[0].nodes[0], nodes.TemplateData):
+            return match[1].strip()
+    return None
+
+
+def _names(tree: nodes.Template) -> tuple[frozenset[str], frozenset[str]]:
+    found: dict[str, set[str]] = {"row": set(), "param": set()}
+    for node in tree.find_all((nodes.Getitem, nodes.Getattr)):
+        owner = node.node  # type: ignore[attr-defined]
+        if isinstance(owner, nodes.Name) and owner.name in found:
+            if isinstance(node, nodes.Getattr):
+                found[owner.name].add(node.attr)
+            elif isinstance(node, nodes.Getitem) and isinstance(node.arg, nodes.Const):
+                found[owner.name].add(str(node.arg.value))
+    return frozenset(found["row"]), frozenset(found["param"])
+
+
+def _reason(error: BaseException) -> str:
+    text = str(error).splitlines()[0].rstrip(".") if str(error) else type(error).__name__
+    return text.replace("dict object", "it")
+
+
+def _cell(value: Any, source: str) -> CellValue | Fault:
+    if isinstance(value, bool | str | Decimal | date):
+        if isinstance(value, str) and len(value) > _MAX_TEXT:
+            return Fault("template", "", f"The template {source!r} gives a text of {len(value):,} characters.")
+        if isinstance(value, Decimal) and not value.is_finite():
+            return Fault("template", str(value), f"The template {source!r} gives {value}, which is no number.")
+        return value
+    if isinstance(value, int):
+        return Decimal(value)
+    if value is None:
+        return Fault("template", "", f"The template {source!r} gives nothing.")
+    if isinstance(value, float):
+        return Decimal(repr(value))
+    return Fault("template", "", f"The template {source!r} gives a {type(value).__name__}, not a text, number or date.")

@@ -1,0 +1,243 @@
+"""Find what is wrong with a sheet as a whole and with rows that belong together, and tell it once.
+
+Pure. Each function returns problems; nothing is decided here.
+"""
+
+from collections.abc import Iterable
+from collections.abc import Mapping as Dictionary
+from dataclasses import replace
+
+from importer.convert import RowValues
+from importer.mapping import Mapping, Rule
+from importer.model import ABSENT, Document, Problem, Row, Status
+from importer.values import shown
+from importer.workbook import Sheet
+from importer.yamlfile import Step, YamlPath, did_you_mean
+
+
+def blocking(documents: Iterable[Document]) -> bool:
+    """Tell whether any document is invalid."""
+    return any(document.status is Status.INVALID for document in documents)
+
+
+def _uses(mapping: Mapping) -> Iterable[tuple[str, YamlPath]]:
+    """Yield each header the mapping names, with its place in the file."""
+    for rule in mapping.rules:
+        if rule.column is not None:
+            yield rule.column, (*rule.place, "column")
+        for header in sorted(rule.template.headers) if rule.template else ():
+            yield header, (*rule.place, "template")
+    for header in sorted(mapping.where.headers) if mapping.where else ():
+        yield header, ("where",)
+    for total in mapping.totals:
+        yield total.column, (*total.place, "sum")
+
+
+def used_columns(mapping: Mapping) -> frozenset[str]:
+    """Return the headers the mapping names."""
+    return frozenset(header for header, _ in _uses(mapping))
+
+
+def column_problems(mapping: Mapping, sheet: Sheet) -> list[Problem]:
+    """Tell each header the mapping names that the sheet does not have, or has twice."""
+    found: dict[str, Problem] = {}
+    for header, place in _uses(mapping):
+        if header in sheet.columns or header in found:
+            continue
+        mark = mapping.source.fault(place, "").mark
+        where = f"{mapping.source.name}, line {mark.line}" if mark else mapping.source.name
+        if header in sheet.repeated:
+            code, text = "repeated_column", "stands more than once in the header row. Rename one of them in the sheet."
+        else:
+            known = [name for name in sheet.headers if name is not None]
+            code = "no_column"
+            text = f"is not in row {sheet.header_row} of the sheet. {did_you_mean(header, known)}".rstrip()
+            if not did_you_mean(header, known).startswith("Did"):
+                text += " Correct the header in the sheet or in the mapping."
+        message = f"The column {header!r} ({where}) {text}"
+        found[header] = Problem(sheet=sheet.name, row=sheet.header_row, column=header, code=code, message=message)
+    return list(found.values())
+
+
+def without_columns(mapping: Mapping, sheet: Sheet) -> Mapping | None:
+    """Return the mapping without the rules whose columns are missing, so that all else is checked; None without a key."""
+
+    def whole(rule: Rule) -> bool:
+        headers = [rule.column] if rule.column is not None else rule.template.headers if rule.template else []
+        return all(header in sheet.columns for header in headers)
+
+    if not whole(mapping.key) or (mapping.where and not mapping.where.headers <= set(sheet.columns)):
+        return None
+    return replace(
+        mapping,
+        period=mapping.period if mapping.period and whole(mapping.period) else None,
+        fields=tuple(rule for rule in mapping.fields if whole(rule)),
+        lines=tuple(rule for rule in mapping.lines if whole(rule)),
+        totals=tuple(total for total in mapping.totals if total.column in sheet.columns),
+    )
+
+
+def hidden_rows(mapping: Mapping, sheet: Sheet) -> list[Problem]:
+    """Tell how many rows are hidden or filtered away, where the mapping does not say what they do."""
+    hidden = [row for row in sheet.rows if row.hidden and not row.blank]
+    if not hidden or mapping.workbook.hidden_rows != "error":
+        return []
+    message = (
+        f"{len(hidden)} rows are hidden or filtered away in Excel ({row_list(hidden)}). Show them, or say in the mapping "
+        "what they do: workbook: hidden_rows: include or skip."
+    )
+    return [Problem(sheet=sheet.name, row=hidden[0].number, code="hidden_rows", message=message)]
+
+
+def row_list(rows: Iterable[Row | int]) -> str:
+    """Write row numbers briefly, such as `rows 3, 5-9`."""
+    numbers = sorted(row if isinstance(row, int) else row.number for row in rows)
+    parts: list[list[int]] = []
+    for number in numbers:
+        if parts and number == parts[-1][1] + 1:
+            parts[-1][1] = number
+        else:
+            parts.append([number, number])
+    texts = [f"{first}" if first == last else f"{first}-{last}" for first, last in parts]
+    more = f" and {len(texts) - 8} more places" if len(texts) > 8 else ""  # noqa: PLR2004 - fits on one line
+    return ("row " if len(numbers) == 1 else "rows ") + ", ".join(texts[:8]) + more
+
+
+def merged_cells(mapping: Mapping, sheet: Sheet) -> list[Problem]:
+    """Tell merged cells in columns that are used: only their first cell holds the value."""
+    from openpyxl.utils import range_boundaries
+
+    spots = {sheet.columns[header]: header for header in used_columns(mapping) if header in sheet.columns}
+    problems = []
+    for area in sheet.merged:
+        left, top, right, bottom = range_boundaries(area)
+        names = [spots[spot - 1] for spot in range(left or 1, (right or left or 1) + 1) if spot - 1 in spots]
+        if names and bottom is not None and bottom > sheet.header_row and (bottom, right) != (top, left):
+            message = (
+                f"The cells {area} are merged, so only the first of them holds the value. Unmerge them in Excel and fill "
+                "each cell."
+            )
+            problems.append(
+                Problem(sheet=sheet.name, row=max(top or 1, sheet.header_row), column=names[0], code="merged_cells", message=message)
+            )
+    return problems
+
+
+def conflicts(mapping: Mapping, sheet: Sheet, rows: list[RowValues]) -> list[Problem]:
+    """Tell where rows of one document disagree on a field of the document, naming both cells."""
+    first, problems = rows[0], []
+    for other in rows[1:]:
+        if other.fields == first.fields:
+            continue
+        for target in dict.fromkeys([*first.fields, *other.fields]):
+            before, after = first.fields.get(target, ABSENT), other.fields.get(target, ABSENT)
+            if before == after or target in first.faulty or target in other.faulty:
+                continue
+            problems.append(_conflict(sheet, _rule_of(mapping, target), target, (first, before), (other, after)))
+    return list(dict.fromkeys(problem for problem in problems if problem is not None))
+
+
+def _rule_of(mapping: Mapping, target: tuple[Step, ...]) -> Rule | None:
+    if target in {("postPeriod",), ("financialPeriod",)} and mapping.period:
+        return mapping.period
+    return next((rule for rule in mapping.fields if rule.target == target), None)
+
+
+def _conflict(
+    sheet: Sheet, rule: Rule | None, target: tuple[Step, ...], one: tuple[RowValues, object], two: tuple[RowValues, object]
+) -> Problem:
+    column = rule.column if rule else None
+    (first, before), (other, after) = one, two
+    if rule and rule.target == ("period",):
+        target, before, after = rule.target, before, after
+    name = ".".join(str(step) for step in target)
+
+    def cell(values: RowValues, value: object) -> str:
+        text = "blank" if value is ABSENT else repr(shown(value))
+        place = sheet.address(column, values.row.number) if column else f"row {values.row.number}"
+        return f"{text} in {place}"
+
+    message = (
+        f"The rows of one document must agree, but {name} is {cell(other, after)} and {cell(first, before)}. Correct one "
+        f"of them, or give the rows different keys."
+    )
+    return Problem(
+        sheet=sheet.name,
+        row=other.row.number,
+        column=column,
+        value=None if after is ABSENT else shown(after),
+        code="header_conflict",
+        message=message,
+    )
+
+
+def repeated_numbers(sheet: Sheet, documents: list[Document]) -> list[Document]:
+    """Hold documents that ask for a number which another document of the sheet asks for too."""
+    by_number: dict[str, list[Document]] = {}
+    for document in documents:
+        if document.number is not None:
+            by_number.setdefault(document.number, []).append(document)
+    result = []
+    for document in documents:
+        twins = by_number.get(document.number or "", [document])
+        if len(twins) > 1:
+            other = next(twin for twin in twins if twin is not document)
+            message = (
+                f"Two documents ask for the number {document.number!r}: keys {document.key!r} (row {document.rows[0]}) and "
+                f"{other.key!r} (row {other.rows[0]}). Give each its own number."
+            )
+            problem = Problem(
+                sheet=sheet.name, row=document.rows[0], value=document.number, code="number_twice", message=message
+            )
+            document = Document(key=document.key, rows=document.rows, status=Status.INVALID, problems=(problem,))  # noqa: PLW2901
+        result.append(document)
+    return result
+
+
+def collapse(sheet: Sheet, documents: list[Document], counts: Dictionary[str, int]) -> list[Problem]:
+    """Return the problems of documents; numbers in a text column are told once where the whole column is such."""
+    problems = [problem for document in documents for problem in document.problems]
+    cells: dict[str, list[Problem]] = {}
+    for problem in problems:
+        if problem.code == "number_in_text" and problem.column:
+            cells.setdefault(problem.column, []).append(problem)
+    whole = {name: found for name, found in cells.items() if len({p.row for p in found}) == counts.get(name) and len(found) > 1}
+    result: list[Problem] = []
+    told: set[str] = set()
+    for problem in problems:
+        name = problem.column or ""
+        if problem.code != "number_in_text" or name not in whole:
+            result.append(problem)
+        elif name not in told:
+            told.add(name)
+            rows = row_list({found.row for found in whole[name] if found.row})
+            result.append(replace(problem, message=f"All {len(whole[name])} cells of the column ({rows}): {problem.message}"))
+    return sorted(result, key=lambda p: (p.row or 0, sheet.columns.get(p.column or "", -1)))
+
+
+def scattered_keys(sheet: Sheet, documents: list[Document]) -> list[Problem]:
+    """Warn of documents whose rows do not stand together."""
+    problems = []
+    for document in documents:
+        if document.key is not None and document.rows[-1] - document.rows[0] >= len(document.rows):
+            between = [row for row in sheet.rows if document.rows[0] < row.number < document.rows[-1]]
+            if any(not row.blank and row.number not in document.rows for row in between):
+                message = f"The rows of document {document.key!r} do not stand together ({row_list(document.rows)}); they form one document."
+                problems.append(Problem(sheet=sheet.name, row=document.rows[0], code="scattered_rows", message=message))
+    return problems
+
+
+def mapping_warnings(mapping: Mapping) -> list[Problem]:
+    """Warn of what a mapping asks for that the API will not do."""
+    endpoint = mapping.endpoint
+    targets = {rule.target[0] for rule in mapping.fields}
+    warnings = []
+    own_template = mapping.template != f"{endpoint.name}.json.j2"
+    if "overrideNumberSeries" in targets and mapping.api == "v1" and "v2" in endpoint.versions:
+        message = "overrideNumberSeries has no effect on v1 of this endpoint: say api: v2 in the mapping."
+        warnings.append(Problem(code="needs_v2", message=message))
+    for name in endpoint.needed if not own_template else ():
+        if name not in targets:
+            message = f"The mapping gives no {name}, without which the API refuses {endpoint.resource} documents."
+            warnings.append(Problem(code="needed_field", message=message))
+    return warnings

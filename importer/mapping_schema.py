@@ -1,0 +1,262 @@
+"""Derive `schemas/mapping.schema.json` from the endpoint table and the request schemas.
+
+`python -m importer.mapping_schema` writes it; a test fails while it differs from what would be written. The layout (one
+file, `allOf` of if/then over `endpoint`, options in definitions of their own without a description) is the one that
+completes and explains best in the YAML language server and gives the clearest errors in Python.
+"""
+
+import json
+from collections.abc import Mapping as Dictionary
+from typing import Any, Final
+
+from importer import resources
+from importer.endpoints import Endpoint, table
+from importer.fields import Field, Kind, fields_of
+
+Node = dict[str, Any]
+
+_SCALAR: Final = ["string", "number", "boolean"]
+_SOURCES: Final[Node] = {
+    "column": {"description": "The header of the column that holds the value.", "type": ["string", "number"]},
+    "value": {"description": "The same value for every document.", "type": _SCALAR},
+    "template": {
+        "description": "Text with {{ row['Header'] }} and {{ param.name }} in it; one {{ expression }} alone keeps its type.",
+        "type": "string",
+    },
+}
+_COMMON: Final[Node] = {
+    "required": {"description": "true: a blank cell is a problem.", "type": "boolean"},
+    "default": {"description": "The value where the cell is blank.", "type": _SCALAR},
+    "map": {
+        "description": "A code list, what the cell holds: what is sent. A value that is not in it is a problem.",
+        "type": "object",
+        "minProperties": 1,
+        "additionalProperties": {"type": _SCALAR},
+    },
+}
+_BLANK: Final[Node] = {"description": "What a blank cell does: omit leaves the field out, error is a problem."}
+_FORMAT: Final[Node] = {"description": "How text cells write dates, such as dd.mm.yyyy.", "type": "string"}
+_OPTIONS: Final[Dictionary[str, Node]] = {
+    "text": {
+        "type": {"description": "Read the cell as this first.", "enum": ["text", "integer", "decimal", "date", "boolean"]},
+        "format": _FORMAT,
+        "pad": {
+            "description": "Fill digits up with zeros to this length, for identifiers that Excel stripped of zeros.",
+            "type": "integer",
+            "minimum": 1,
+            "maximum": 60,
+        },
+        "as": {"description": "displayed: take a number as Excel displays it (0000).", "enum": ["displayed"]},
+        "pattern": {"description": "A regular expression that the whole value must match.", "type": "string"},
+        "blank": {
+            "description": "What a blank cell does: omit leaves the field out, clear sends an empty text, error is a problem.",
+            "enum": ["omit", "clear", "error"],
+        },
+    },
+    "integer": {"type": {"enum": ["integer"]}, "blank": {**_BLANK, "enum": ["omit", "error"]}},
+    "decimal": {
+        "type": {"description": "integer: only whole numbers.", "enum": ["decimal", "integer"]},
+        "decimals": {
+            "description": "How many decimals there may be; more is a problem unless round is given.",
+            "type": "integer",
+            "minimum": 0,
+            "maximum": 20,
+        },
+        "round": {"description": "Round to `decimals` in this way.", "enum": ["half_up", "half_even"]},
+        "blank": {**_BLANK, "enum": ["omit", "error"]},
+    },
+    "boolean": {"type": {"enum": ["boolean"]}, "blank": {**_BLANK, "enum": ["omit", "error"]}},
+    "date": {"type": {"enum": ["date"]}, "format": _FORMAT, "blank": {**_BLANK, "enum": ["omit", "error"]}},
+    "datetime": {
+        "type": {"enum": ["datetime", "date"]}, "format": _FORMAT, "blank": {**_BLANK, "enum": ["omit", "error"]}
+    },
+    "period": {
+        "format": {"description": "mmyyyy where the cell holds 012025; other spellings need none.", "enum": ["mmyyyy", "yyyymm"]},
+        "blank": {**_BLANK, "enum": ["omit", "error"]},
+    },
+}
+
+
+def build() -> Node:
+    """Return the schema of a mapping file as JSON data."""
+    endpoints = table()
+    definitions: Node = {}
+    for kind, options in _OPTIONS.items():
+        definitions[f"{kind} field"] = {
+            "type": ["string", "number", "object"],
+            "allOf": [{"$ref": f"#/definitions/{kind} options"}],
+        }
+        definitions[f"{kind} options"] = {
+            "additionalProperties": False,
+            "properties": {**_SOURCES, **_COMMON, **options},
+            "if": {"type": "object"},
+            "then": {"oneOf": [{"required": [source]} for source in _SOURCES]},
+        }
+    branches = []
+    for name, endpoint in endpoints.items():
+        branches.append(_branch(name, endpoint))
+        definitions.update(_definitions(name, endpoint))
+    return {
+        "$schema": "http://json-schema.org/draft-07/schema#",
+        "description": "A visma-import mapping: which column of a sheet feeds which field of an endpoint.",
+        "type": "object",
+        "additionalProperties": False,
+        "required": ["version", "endpoint", "key"],
+        "properties": _properties(endpoints),
+        "allOf": branches,
+        "definitions": definitions,
+    }
+
+
+def _properties(endpoints: Dictionary[str, Endpoint]) -> Node:
+    return {
+        "version": {"description": "The version of the mapping language: 1.", "const": 1},
+        "name": {"description": "The name of this mapping; default: the file's name.", "type": ["string", "number"]},
+        "endpoint": {
+            "description": "What each document becomes.",
+            "type": "string",
+            "enum": list(endpoints),
+            "enumDescriptions": [endpoint.description for endpoint in endpoints.values()],
+        },
+        "api": {"description": "The version of the API's path; default v1.", "type": "string", "enum": ["v1", "v2"]},
+        "workbook": _workbook(),
+        "where": {
+            "description": "Only rows for which this {{ expression }} is true are imported; the others are reported as filtered.",
+            "type": "string",
+        },
+        "parameters": _parameters(),
+        "key": {
+            "description": "What tells documents apart: rows with the same key form one document. Unique for this endpoint.",
+            "$ref": "#/definitions/text field",
+        },
+        "fields": {"description": "Fields of the document: one value per document, so its rows must agree.", "type": "object"},
+        "lines": True,
+        "totals": _totals(),
+        "template": {
+            "description": "A body template of your own, beside the mapping; default: the bundled one.",
+            "type": "string",
+        },
+    }
+
+
+def _workbook() -> Node:
+    return {
+        "description": "Where the rows are.",
+        "type": "object",
+        "additionalProperties": False,
+        "properties": {
+            "file": {"description": "The workbook, relative to the mapping.", "type": "string"},
+            "sheet": {"description": "The sheet's name; default: the only visible sheet.", "type": ["string", "number"]},
+            "header_row": {"description": "The row with the headers; default 1.", "type": "integer", "minimum": 1},
+            "locale": {
+                "description": "How text cells write numbers and dates, such as nb-NO; no default is guessed.",
+                "type": "string",
+            },
+            "hidden_rows": {
+                "description": "What hidden rows do: error (default), skip or include.",
+                "type": "string",
+                "enum": ["error", "skip", "include"],
+            },
+            "encoding": {"description": "The encoding of a .csv file, such as utf-8 or cp1252.", "type": "string"},
+            "delimiter": {"description": "The delimiter of a .csv file, such as ;", "type": "string"},
+        },
+    }
+
+
+def _parameters() -> Node:
+    return {
+        "description": "Values given on the command line: --param name=value.",
+        "type": "object",
+        "additionalProperties": {
+            "type": "object",
+            "additionalProperties": False,
+            "required": ["type"],
+            "properties": {
+                "type": {"type": "string", "enum": ["text", "integer", "decimal", "boolean", "date"]},
+                "required": {"type": "boolean"},
+                "default": {"type": _SCALAR},
+                "description": {"type": "string"},
+            },
+        },
+    }
+
+
+def _totals() -> Node:
+    return {
+        "description": "Control totals over columns, checked before anything is sent.",
+        "type": "array",
+        "minItems": 1,
+        "items": {
+            "type": "object",
+            "additionalProperties": False,
+            "required": ["sum"],
+            "properties": {
+                "name": {"description": "What the report calls it.", "type": ["string", "number"]},
+                "sum": {"description": "The header of the column to add up.", "type": ["string", "number"]},
+                "expect": {
+                    "description": "The sum that must come out, a number or {{ param.name }}; else the run is held.",
+                    "type": ["string", "number"],
+                },
+            },
+        },
+    }
+
+
+def _branch(name: str, endpoint: Endpoint) -> Node:
+    then: Node = {"fields": {"$ref": f"#/definitions/{name} fields"}}
+    then["lines"] = {"$ref": f"#/definitions/{name} lines"} if endpoint.lines else False
+    if endpoint.versions != ("v1", "v2"):
+        then["api"] = {"enum": list(endpoint.versions)}
+    condition = {"required": ["endpoint"], "properties": {"endpoint": {"type": "string", "const": name}}}
+    return {"if": condition, "then": {"properties": then}}
+
+
+def _definitions(name: str, endpoint: Endpoint) -> Node:
+    members = dict(fields_of(name))
+    lines = members.pop(endpoint.lines) if endpoint.lines else None
+    fields = _group(members, "")
+    if endpoint.period:
+        fields["properties"] = {"period": _period(), **fields["properties"]}
+    definitions = {f"{name} fields": fields}
+    if lines is not None:
+        definitions[f"{name} lines"] = _group(lines.members or {}, "Lines of the document: one line per row.")
+    return definitions
+
+
+def _period() -> Node:
+    return {
+        "description": "The financial period, written into postPeriod (MMYYYY) and financialPeriod (YYYYMM) alike.",
+        "$ref": "#/definitions/period field",
+    }
+
+
+def _group(members: Dictionary[str, Field], description: str) -> Node:
+    node: Node = {"description": description} if description else {}
+    node |= {
+        "type": "object",
+        "additionalProperties": False,
+        "properties": {name: _field(field) for name, field in members.items()},
+    }
+    return node
+
+
+def _field(field: Field) -> Node:
+    if field.members is not None:
+        group = _group(field.members, "" if field.many else field.description)
+        if not field.many:
+            return group
+        return {"description": field.description, "type": "array", "minItems": 1, "items": group}
+    kind = Kind.TEXT if field.kind is Kind.UUID else field.kind
+    description = field.description
+    if field.enum:
+        description = f"{description} One of: {', '.join(field.enum)}."
+    return {"description": description.strip(), "$ref": f"#/definitions/{kind} field"}
+
+
+def written() -> str:
+    """Return the schema as the text of its file."""
+    return json.dumps(build(), indent=1, ensure_ascii=False) + "\n"
+
+
+if __name__ == "__main__":
+    (resources.schemas() / "mapping.schema.json").write_text(written(), encoding="utf-8")

@@ -1,0 +1,162 @@
+"""The nouns that travel between the modules, all frozen. Never reads, sends or prints."""
+
+from collections.abc import Mapping as Dictionary
+from dataclasses import dataclass, field
+from datetime import date, datetime, time
+from decimal import Decimal
+from enum import StrEnum
+from typing import Final
+
+
+class Status(StrEnum):
+    """Name what became of a document; the words are the report's."""
+
+    ACCEPTED = "accepted"
+    ALREADY_ACCEPTED = "already_accepted"
+    CHANGED = "changed"
+    INVALID = "invalid"
+    FILTERED = "filtered"
+    REJECTED = "rejected"
+    NOT_SENT = "not_sent"
+    UNKNOWN = "unknown"
+
+
+class Absent:
+    """Stand for a value that is not mapped or blank; it vanishes from the body."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "absent"
+
+    def __bool__(self) -> bool:
+        return False
+
+
+ABSENT: Final = Absent()
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """Stand in for a cell whose value cannot be known; `code` and `message` become a problem."""
+
+    code: str
+    #: what the cell shows, such as `#N/A`
+    shown: str
+    message: str
+
+
+#: What a cell holds after reading. A number is exact; None is a blank.
+CellValue = None | str | Decimal | bool | date | datetime | time | Fault
+#: What a field of a body holds after conversion.
+FieldValue = str | int | Decimal | bool | date | datetime | Absent
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """Hold one row of the sheet."""
+
+    #: 1-based, as Excel shows it
+    number: int
+    cells: tuple[CellValue, ...]
+    #: number formats of number cells that are not General, by column position (0-based)
+    formats: Dictionary[int, str] = field(default_factory=dict)
+    hidden: bool = False
+
+    @property
+    def blank(self) -> bool:
+        """Tell whether no cell holds anything."""
+        return all(cell is None for cell in self.cells)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Problem:
+    """Say what is wrong with one value, row, document or file, and what to do next."""
+
+    sheet: str | None = None
+    #: 1-based, as Excel shows it; None for the whole sheet or file
+    row: int | None = None
+    #: the column's header
+    column: str | None = None
+    #: the value as text; None for a blank or where no one value is to blame
+    value: str | None = None
+    code: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Document:
+    """Hold what one document of the plan is: its rows and either its body or its problems."""
+
+    #: None when the row has no key
+    key: str | None
+    rows: tuple[int, ...]
+    status: Status | None = None
+    #: the body as it is sent, UTF-8 JSON; empty unless the document can be sent
+    body: bytes = b""
+    #: SHA-256 of the canonical body, hexadecimal
+    fingerprint: str = ""
+    #: customer number, by which documents wait for each other; for customers their own
+    customer: str | None = None
+    #: the number the body asks for, where it asks for one
+    number: str | None = None
+    #: why it is filtered, or what is to be known about it
+    message: str = ""
+    problems: tuple[Problem, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Total:
+    """Hold one control total: the sum over a column, and what was expected of it."""
+
+    name: str
+    column: str
+    #: None when a cell of the column could not be read
+    sum: Decimal | None
+    expect: Decimal | None = None
+
+    @property
+    def agrees(self) -> bool:
+        """Tell whether nothing was expected or exactly this sum was."""
+        return self.expect is None or self.sum == self.expect
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """Hold what one run knows of one document; what the report shows."""
+
+    position: int
+    key: str | None
+    status: Status
+    rows: tuple[int, ...]
+    number: str | None = None
+    http_status: int | None = None
+    message: str = ""
+    problems: tuple[Problem, ...] = ()
+    #: ISO 8601 UTC
+    sent_at: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunRecord:
+    """Hold what a run was: what it read, where it sent, when, and how it ended."""
+
+    run_id: str
+    started_at: str
+    finished_at: str | None
+    exit_code: int | None
+    mapping_name: str
+    mapping_file: str
+    endpoint: str
+    workbook_name: str
+    workbook_sha256: str
+    sheet: str
+    header_row: int
+    target: str
+    company: str
+    #: True when the run was against the simulated API
+    simulated: bool
+    rows_read: int
+    totals: tuple[Total, ...] = ()
+    #: why the run ended early; empty when it did not
+    stopped: str = ""

@@ -1,0 +1,328 @@
+"""Make the plan: which documents a workbook gives, what is wrong with them, and what a run would do with each.
+
+Pure: reads no file, opens no socket, asks no journal; what the journal knows is an argument.
+"""
+
+from collections.abc import Iterator
+from collections.abc import Mapping as Dictionary
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from typing import Any, Final
+
+from importer.convert import Converter, RowValues, line_tree, tree
+from importer.expression import Blank, param_view, row_view
+from importer.fields import Field, fields_of
+from importer.findings import (
+    blocking,
+    collapse,
+    column_problems,
+    conflicts,
+    hidden_rows,
+    mapping_warnings,
+    merged_cells,
+    repeated_numbers,
+    scattered_keys,
+    without_columns,
+)
+from importer.mapping import Mapping
+from importer.model import Document, FieldValue, Problem, Row, Status, Total
+from importer.template import BodyTemplate
+from importer.workbook import Sheet
+
+_SHOWN_KEYS: Final = 60
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Selection:
+    """Say which documents of the workbook are meant; the others are filtered."""
+
+    limit: int | None = None
+    only: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """Hold what a workbook gives: every row is in exactly one document."""
+
+    mapping: Mapping
+    sheet: Sheet
+    #: in the order of their first rows
+    documents: tuple[Document, ...]
+    #: of the file or the sheet as a whole: they hold everything
+    held: tuple[Problem, ...] = ()
+    #: every problem, the file's first; one for a column where its cells all share it
+    problems: tuple[Problem, ...] = ()
+    warnings: tuple[Problem, ...] = ()
+    totals: tuple[Total, ...] = ()
+
+    @property
+    def rows_read(self) -> int:
+        """Count the rows below the header, down to the last that holds anything."""
+        return len(self.sheet.rows)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Past:
+    """Hold what the journal knows of a key: the latest attempt that still stands."""
+
+    key: str
+    #: sending, accepted or unknown
+    state: str
+    fingerprint: str
+    number: str | None
+    run_id: str
+    at: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Known:
+    """Hold what the journal knows of one company and endpoint."""
+
+    by_key: Dictionary[str, Past]
+    #: accepted bodies of earlier runs, by fingerprint
+    by_body: Dictionary[str, Past]
+
+
+def make_plan(
+    mapping: Mapping, sheet: Sheet, params: Dictionary[str, FieldValue | None], selection: Selection | None = None
+) -> Plan:
+    """Return the plan for a sheet, with every problem of it.
+
+    Raises: MappingError when the body template cannot be used.
+    """
+    template = BodyTemplate(mapping)
+    missing = column_problems(mapping, sheet)
+    usable = without_columns(mapping, sheet) if missing else mapping
+    if usable is None:
+        rows = tuple(row.number for row in sheet.rows)
+        blocked = Document(key=None, rows=rows, status=Status.INVALID, problems=tuple(missing))
+        return Plan(mapping=mapping, sheet=sheet, documents=(blocked,), held=tuple(missing), problems=tuple(missing))
+    return _Maker(usable, sheet, params, selection or Selection(), template).make(missing)
+
+
+class _Maker:
+    """Carry the rows of one sheet from reading to documents."""
+
+    def __init__(
+        self,
+        mapping: Mapping,
+        sheet: Sheet,
+        params: Dictionary[str, FieldValue | None],
+        selection: Selection,
+        template: BodyTemplate,
+    ) -> None:
+        self.mapping = mapping
+        self.sheet = sheet
+        self.param = param_view(params)
+        self.selection = selection
+        self.template = template
+        self.converter = Converter(mapping, sheet, self.param)
+        members = dict(fields_of(mapping.endpoint.name))
+        self.line_members: Dictionary[str, Field] = {}
+        if mapping.endpoint.lines:
+            self.line_members = members.pop(mapping.endpoint.lines).members or {}
+        self.members = members
+        self.sums: dict[str, Decimal | None] = {total.name: Decimal(0) for total in mapping.totals}
+        self.counts: dict[str, int] = {}
+
+    def make(self, missing: list[Problem]) -> Plan:
+        filtered: list[Document] = []
+        groups: dict[tuple[str | None, int], list[RowValues]] = {}
+        for row in self.sheet.rows:
+            out = self._filtered(row)
+            if isinstance(out, Document):
+                filtered.append(out)
+                continue
+            values = self.converter.values(row)
+            values.problems += [out] if isinstance(out, Problem) else []
+            self._add_up(values)
+            groups.setdefault((values.key, 0 if values.key is not None else row.number), []).append(values)
+        documents = [self._document(key, rows) for (key, _), rows in groups.items()]
+        documents = repeated_numbers(self.sheet, documents)
+        documents = self._select(documents)
+        held = [*missing, *hidden_rows(self.mapping, self.sheet), *merged_cells(self.mapping, self.sheet)]
+        totals = self._totals(held, documents)
+        chosen = [document for document in documents if document.status is not Status.FILTERED]
+        ordered = sorted([*filtered, *documents], key=lambda document: document.rows[0])
+        return Plan(
+            mapping=self.mapping,
+            sheet=self.sheet,
+            documents=tuple(ordered),
+            held=tuple(held),
+            problems=tuple([*held, *collapse(self.sheet, chosen, self.counts)]),
+            warnings=tuple([*mapping_warnings(self.mapping), *scattered_keys(self.sheet, chosen)]),
+            totals=totals,
+        )
+
+    def _filtered(self, row: Row) -> Document | Problem | None:
+        if row.blank:
+            return Document(key=None, rows=(row.number,), status=Status.FILTERED, message="The row is blank.")
+        if row.hidden and self.mapping.workbook.hidden_rows == "skip":
+            return self._left_out(row, "The row is hidden, and the mapping skips hidden rows.")
+        passes = self.converter.passes(row)
+        if isinstance(passes, Problem):
+            return passes
+        return None if passes else self._left_out(row, "The mapping's 'where' leaves the row out.")
+
+    def _left_out(self, row: Row, message: str) -> Document:
+        return Document(key=self.converter.key(row)[0], rows=(row.number,), status=Status.FILTERED, message=message)
+
+    def _add_up(self, values: RowValues) -> None:
+        for spot, cell in enumerate(values.row.cells):
+            header = self.sheet.headers[spot]
+            if cell is not None and header is not None:
+                self.counts[header] = self.counts.get(header, 0) + 1
+        for total in self.mapping.totals:
+            number = self.converter.number(values.row, total.column)
+            if isinstance(number, Problem):
+                self.sums[total.name] = None
+                values.problems += [number] if not _told(values.problems, number) else []
+            else:
+                before = self.sums[total.name]
+                self.sums[total.name] = None if before is None else before + number
+
+    def _document(self, key: str | None, rows: list[RowValues]) -> Document:
+        problems = [problem for values in rows for problem in values.problems]
+        problems += conflicts(self.mapping, self.sheet, rows)
+        numbers = tuple(values.row.number for values in rows)
+        if problems:
+            return Document(key=key, rows=numbers, status=Status.INVALID, problems=tuple(problems))
+        rendered = self.template.render(
+            {
+                "fields": tree(self.members, rows[0].fields),
+                "lines": list(self._lines(rows)),
+                "rows": [row_view(self.sheet.headers, values.row.cells, blank_is_text=False) for values in rows],
+                "key": key,
+                "param": self.param,
+            }
+        )
+        if isinstance(rendered, list):
+            faults = [
+                Problem(sheet=self.sheet.name, row=numbers[0], code=fault.code, message=f"Document {key!r}: {fault.message}")
+                for fault in rendered
+            ]
+            return Document(key=key, rows=numbers, status=Status.INVALID, problems=tuple(faults))
+        return Document(
+            key=key,
+            rows=numbers,
+            body=rendered.body,
+            fingerprint=rendered.fingerprint,
+            customer=_text_of(rendered.data, self.mapping.endpoint.customer_field),
+            number=_text_of(rendered.data, self.mapping.endpoint.number_field),
+        )
+
+    def _lines(self, rows: list[RowValues]) -> Iterator[dict[str, Any]]:
+        for values in rows:
+            if values.line is not None:
+                yield line_tree(self.line_members, values.line, self.mapping.endpoint.line_operation)
+
+    def _select(self, documents: list[Document]) -> list[Document]:
+        """Leave out what --limit and --only do not mean; its problems hold nothing back."""
+        limit, only = self.selection.limit, self.selection.only
+        if limit is None and not only:
+            return documents
+        result: list[Document] = []
+        taken = 0
+        for document in documents:
+            if (only and document.key not in only) or (limit is not None and taken >= limit):
+                message = "Left out by --only." if only and document.key not in only else "Left out by --limit."
+                document = Document(key=document.key, rows=document.rows, status=Status.FILTERED, message=message)  # noqa: PLW2901
+            else:
+                taken += 1
+            result.append(document)
+        return result
+
+    def _totals(self, held: list[Problem], documents: list[Document]) -> tuple[Total, ...]:
+        totals: list[Total] = []
+        blocked = any(document.problems for document in documents)
+        for spec in self.mapping.totals:
+            expect = spec.expect.evaluate({}, self.param) if spec.expect else None
+            absent = spec.expect is not None and any(isinstance(self.param.get(n), Blank) for n in spec.expect.params)
+            wanted = expect if isinstance(expect, Decimal) and not absent else None
+            total = Total(name=spec.name, column=spec.column, sum=self.sums[spec.name], expect=wanted)
+            totals.append(total)
+            if spec.expect and wanted is None and not absent:
+                held.append(_expectation(self.sheet, total, str(expect)))
+            elif not total.agrees and not (total.sum is None and not blocked):
+                held.append(_mismatch(self.sheet, total))
+        return tuple(totals)
+
+
+def _told(problems: list[Problem], new: Problem) -> bool:
+    return any((old.row, old.column, old.value) == (new.row, new.column, new.value) for old in problems)
+
+
+def _expectation(sheet: Sheet, total: Total, found: str) -> Problem:
+    message = f"What the total {total.name!r} expects is not a number ({found}). Write a number or {{{{ param.name }}}}."
+    return Problem(sheet=sheet.name, column=total.column, code="total_expectation", message=message)
+
+
+def _mismatch(sheet: Sheet, total: Total) -> Problem:
+    found = "cannot be added up" if total.sum is None else f"is {total.sum:f}"
+    gap = "" if total.sum is None or total.expect is None else f", a difference of {total.sum - total.expect:f}"
+    return Problem(
+        sheet=sheet.name,
+        column=total.column,
+        value=None if total.sum is None else f"{total.sum:f}",
+        code="total_mismatch",
+        message=f"The total {total.name!r} {found}, but {total.expect:f} is expected{gap}. Nothing is sent until they agree.",
+    )
+
+
+def _text_of(data: Dictionary[str, Any], name: str | None) -> str | None:
+    value = data.get(name) if name else None
+    if isinstance(value, dict):
+        value = value.get("value")
+    return value if isinstance(value, str) and value else None
+
+
+def decide(plan: Plan, known: Known) -> tuple[Document, ...]:
+    """Return the plan's documents with a status for all that will not be sent; without one, a document goes out."""
+    return tuple(
+        document if document.status is not None else _decide_one(document, known) for document in plan.documents
+    )
+
+
+def _decide_one(document: Document, known: Known) -> Document:
+    past = known.by_key.get(document.key or "")
+    if past is None:
+        twin = known.by_body.get(document.fingerprint)
+        if twin is None or twin.key == document.key:
+            return document
+        message = (
+            f"The same content was accepted under the key {twin.key!r} on {_day(twin.at)}{_as_number(twin.number)} "
+            f"(run {twin.run_id}). Nothing was sent. If it is another document, change what tells them apart; "
+            f"if not, delete the row. {_command(document)}"
+        )
+        return replace(document, status=Status.CHANGED, message=message)
+    if past.state != "accepted":
+        message = (
+            f"An attempt on {_day(past.at)} (run {past.run_id}) ended in doubt: the document may or may not be in Visma. "
+            "Nothing was sent. Look it up in Visma before anything else."
+        )
+        return replace(document, status=Status.UNKNOWN, message=message, number=past.number)
+    if past.fingerprint == document.fingerprint:
+        message = f"Accepted on {_day(past.at)}{_as_number(past.number)} (run {past.run_id}); nothing was sent."
+        return replace(document, status=Status.ALREADY_ACCEPTED, message=message, number=past.number)
+    message = (
+        f"Accepted on {_day(past.at)}{_as_number(past.number)} (run {past.run_id}) with other content; nothing was sent. "
+        f"Correct it in Visma, or take the row back to what was sent. {_command(document)}"
+    )
+    return replace(document, status=Status.CHANGED, message=message, number=past.number)
+
+
+def _command(_document: Document) -> str:
+    return "A person has to decide."
+
+
+def _day(at: str) -> str:
+    return at[:16].replace("T", " ") + " UTC"
+
+
+def _as_number(number: str | None) -> str:
+    return f" as {number}" if number else ""
+
+
+def held_back(plan: Plan, *, skip_invalid: bool) -> bool:
+    """Tell whether problems keep the whole run from starting."""
+    return bool(plan.held) or (not skip_invalid and blocking(plan.documents))

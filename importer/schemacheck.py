@@ -1,0 +1,161 @@
+"""Check a YAML file against a JSON Schema and say what is wrong in the words of the file.
+
+The file's scalars are text (yamlfile.py); the schema's `integer`, `number`, `boolean` and `null` take a scalar that was
+typed without quotes and reads as one.
+"""
+
+import json
+import re
+from collections.abc import Iterator
+from decimal import Decimal
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from jsonschema import Draft7Validator, TypeChecker, ValidationError
+from jsonschema.validators import extend
+
+from importer.yamlfile import FileFault, PlainText, YamlFile, YamlPath, did_you_mean
+
+_INTEGER = re.compile(r"[-+]?[0-9]+")
+_NUMBER = re.compile(r"[-+]?[0-9]+(\.[0-9]+)?")
+_BOOLEANS = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
+_ARTICLES = {
+    "object": "a group of 'name: value' lines",
+    "array": "a list ('- ' lines)",
+    "string": "a text",
+    "integer": "a whole number",
+    "number": "a number with a decimal point",
+    "boolean": "true or false",
+    "null": "nothing",
+}
+
+
+def as_boolean(text: object) -> bool | None:
+    """Return what a plain `true` or `false` means, else None."""
+    return _BOOLEANS.get(text) if isinstance(text, PlainText) else None
+
+
+def _typed(value: object, like: object) -> object:
+    """Return a plain scalar as the type of `like`, where it reads as one."""
+    if isinstance(value, PlainText):
+        if isinstance(like, bool):
+            return _BOOLEANS.get(value, value)
+        if isinstance(like, int | float) and _NUMBER.fullmatch(value):
+            return Decimal(value)
+    return value
+
+
+def _plain(pattern: re.Pattern[str]) -> Any:
+    return lambda _checker, value: isinstance(value, PlainText) and pattern.fullmatch(value) is not None
+
+
+def _const(_validator: Any, const: Any, instance: Any, _schema: Any) -> Iterator[ValidationError]:
+    if _typed(instance, const) != const:
+        yield ValidationError(f"{instance!r} was expected to be {const!r}")
+
+
+def _bound(sign: int) -> Any:
+    def check(_validator: Any, bound: Any, instance: Any, _schema: Any) -> Iterator[ValidationError]:
+        value = _typed(instance, bound)
+        if isinstance(value, Decimal) and sign * value > sign * bound:
+            yield ValidationError(f"{instance} is out of bounds")
+
+    return check
+
+
+@cache
+def validator_class() -> Any:
+    """Return a draft-07 validator that reads this program's text scalars."""
+    checker = TypeChecker(
+        {
+            "object": lambda _c, value: isinstance(value, dict),
+            "array": lambda _c, value: isinstance(value, list),
+            "string": lambda _c, value: isinstance(value, str),
+            "integer": _plain(_INTEGER),
+            "number": _plain(_NUMBER),
+            "boolean": lambda _c, value: as_boolean(value) is not None,
+            "null": lambda _c, value: isinstance(value, PlainText) and value in {"", "~", "null"},
+        }
+    )
+    words = {"const": _const, "minimum": _bound(-1), "maximum": _bound(1)}
+    return extend(Draft7Validator, validators=words, type_checker=checker)
+
+
+@cache
+def load_schema(path: Path) -> Any:
+    """Return a schema file as parsed JSON."""
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def check(file: YamlFile, schema: Any) -> list[FileFault]:
+    """Return everything in the file that the schema does not allow, in the file's order."""
+    faults: dict[tuple[Any, str], FileFault] = {}
+    for error in validator_class()(schema).iter_errors(file.data):
+        for path, on_key, message, hint in _words(error):
+            fault = file.fault(path, message, hint=hint, on_key=on_key)
+            faults.setdefault((fault.mark, fault.message), fault)
+    return sorted(faults.values(), key=lambda fault: (fault.mark.line, fault.mark.column) if fault.mark else (0, 0))
+
+
+Wording = tuple[YamlPath, bool, str, str]
+
+
+def _words(error: ValidationError) -> list[Wording]:
+    path: YamlPath = tuple(error.absolute_path)
+    word = error.validator
+    if word == "additionalProperties":
+        return [_unknown_key(path, key, error.schema) for key in error.instance if _extra(key, error.schema)]
+    if word == "required":
+        missing = [key for key in error.validator_value if key not in error.instance]
+        where = f" in {_place(path)}" if path else ""
+        return [(path, True, f"{key!r} is missing{where}.", _description(error.schema, key)) for key in missing]
+    if word is None:
+        return [(path, True, f"{str(path[-1])!r} has no use with this endpoint.", "Delete it.")]
+    message, hint = _value_words(word, error)
+    return [(path, False, message, hint)]
+
+
+def _extra(key: str, schema: Any) -> bool:
+    return key not in schema.get("properties", {})
+
+
+def _unknown_key(path: YamlPath, key: str, schema: Any) -> Wording:
+    where = f"in {_place(path)}" if path else "at the top of the file"
+    return (*path, key), True, f"{key!r} is not known {where}.", did_you_mean(key, list(schema.get("properties", {})))
+
+
+def _value_words(word: object, error: ValidationError) -> tuple[str, str]:
+    value, wanted = error.instance, error.validator_value
+    shown = repr(str(value)) if isinstance(value, str) else _ARTICLES["array" if isinstance(value, list) else "object"]
+    place = _place(tuple(error.absolute_path)) if error.absolute_path else "The file"
+    if word == "type":
+        kinds = [wanted] if isinstance(wanted, str) else list(wanted)
+        expected = " or ".join(dict.fromkeys(_ARTICLES[kind] for kind in kinds))
+        found = "nothing" if value == "" else shown
+        return f"{place} must be {expected}; found {found}.", ""
+    if word == "enum":
+        return f"{place}: {shown} is not one of the allowed values.", did_you_mean(str(value), [str(v) for v in wanted])
+    if word == "const":
+        return f"{place} must be {wanted}; found {shown}.", ""
+    if word in {"minimum", "maximum"}:
+        return f"{place}: {value} is not allowed; {'at least' if word == 'minimum' else 'at most'} {wanted}.", ""
+    if word == "pattern":
+        return f"{place}: {shown} is not allowed here.", error.schema.get("description", "")
+    if word in {"oneOf", "anyOf", "not"}:
+        return f"{place} needs exactly one of 'column', 'value' and 'template'.", ""
+    if word in {"minItems", "minProperties", "minLength"}:
+        return f"{place} is empty.", ""
+    return f"{place} is not allowed: {error.message}.", ""
+
+
+def _place(path: YamlPath) -> str:
+    text = ""
+    for step in path:
+        text += f"[{step + 1}]" if isinstance(step, int) else f".{step}" if text else str(step)
+    return f"{text!r}" if text else "the file"
+
+
+def _description(schema: Any, key: str) -> str:
+    text = schema.get("properties", {}).get(key, True)
+    return str(text.get("description", "")) if isinstance(text, dict) else ""

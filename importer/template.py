@@ -1,0 +1,266 @@
+"""Render the body of a document with its Jinja template: values in, exact JSON bytes and fingerprint out.
+
+Every `{{ }}` is JSON-encoded by the environment, so that no cell can break or inject into a body; values that are
+absent vanish; the result is parsed with exact decimals and validated against the endpoint's request schema.
+"""
+
+import hashlib
+import json
+import re
+import traceback
+from collections.abc import Mapping as Dictionary
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from functools import cache
+from pathlib import Path
+from typing import Any, Final
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, TemplateNotFound, TemplateSyntaxError, Undefined
+from jinja2 import Template as JinjaTemplate
+from jsonschema import Draft7Validator, FormatChecker, ValidationError
+
+from importer import resources
+from importer.errors import MappingError
+from importer.expression import RUNTIME_ERRORS, SafeEnvironment, restrict
+from importer.fields import schema_of
+from importer.mapping import Mapping
+from importer.model import ABSENT, Absent
+from importer.values import plain
+from importer.yamlfile import FileFault, Mark, did_you_mean
+
+_GONE: Final = "\x00absent\x00"
+_GONE_JSON: Final = json.dumps(_GONE)
+_MAX_BODY: Final = 10_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Rendered:
+    """Hold a body: as data with exact numbers, as the bytes that are sent, and its fingerprint."""
+
+    data: dict[str, Any]
+    body: bytes
+    fingerprint: str
+
+
+@dataclass(frozen=True, slots=True)
+class RenderFault:
+    """Say why a body cannot be rendered or is not what the endpoint takes."""
+
+    code: str
+    message: str
+
+
+def to_json(value: Any) -> str:
+    """Write a value of a template as JSON with exact numbers; an undefined name is an error."""
+    if isinstance(value, Undefined):
+        str(value)
+    if isinstance(value, Absent):
+        return _GONE_JSON
+    if value is None or isinstance(value, bool | str | int):
+        return json.dumps(value, ensure_ascii=False)
+    if isinstance(value, Decimal):
+        return plain(value)
+    if isinstance(value, datetime):
+        return json.dumps(value.isoformat(timespec="milliseconds" if value.microsecond else "seconds") + "Z")
+    if isinstance(value, date):
+        return json.dumps(value.isoformat())
+    if isinstance(value, float):
+        return plain(Decimal(repr(value)))
+    if isinstance(value, dict):
+        return "{" + ",".join(f"{json.dumps(str(name), ensure_ascii=False)}:{to_json(item)}" for name, item in value.items()) + "}"
+    if isinstance(value, list | tuple):
+        return "[" + ",".join(to_json(item) for item in value) + "]"
+    raise TypeError(f"a {type(value).__name__} cannot be written into a body")
+
+
+class BodyTemplate:
+    """Render and check the bodies of one mapping."""
+
+    def __init__(self, mapping: Mapping) -> None:
+        """Compile the mapping's body template.
+
+        Raises: MappingError when the template is not there or is not Jinja.
+        """
+        self._mapping = mapping
+        environment = _environment(mapping.source.path.parent.resolve())
+        place = ("template",)
+        try:
+            self._template: JinjaTemplate = environment.get_template(mapping.template)
+        except TemplateNotFound as error:
+            names = [found.name for found in sorted(mapping.source.path.parent.glob("*.j2"))]
+            names += [found.name for found in sorted(resources.templates().glob("*.j2"))]
+            message = f"There is no template {error.name!r} beside the mapping or among the bundled ones."
+            fault = mapping.source.fault(place, message, hint=did_you_mean(str(error.name), names))
+            raise MappingError(str(fault), (fault,)) from None
+        except TemplateSyntaxError as error:
+            source = (error.source or "").splitlines()
+            quote = source[error.lineno - 1] if 0 < error.lineno <= len(source) else ""
+            fault = FileFault(
+                file=error.name or mapping.template,
+                message=f"The template is not valid: {error.message}.",
+                mark=Mark(error.lineno, len(quote) - len(quote.lstrip()) + 1),
+                quote=quote,
+            )
+            raise MappingError(str(fault), (fault,)) from None
+        self._validator = _validator(mapping.endpoint.name)
+
+    def render(self, values: Dictionary[str, Any]) -> Rendered | list[RenderFault]:
+        """Return the body for `fields`, `lines`, `rows`, `key` and `param`, or everything that is wrong with it."""
+        try:
+            text = self._template.render(values)
+        except RUNTIME_ERRORS as error:
+            return [RenderFault("template", f"The template {self._where(error)} failed: {_reason(error)}.")]
+        if len(text) > _MAX_BODY:
+            return [RenderFault("template", f"The template {self._mapping.template} gives {len(text):,} characters.")]
+        try:
+            parsed = json.loads(text, parse_float=Decimal, parse_constant=_refuse, object_pairs_hook=_once)
+        except ValueError as error:
+            return [RenderFault("template", self._not_json(text, error))]
+        data = _without_absent(parsed)
+        if not isinstance(data, dict):
+            data = {}
+        faults = [fault for error in self._validator.iter_errors(data) for fault in _words(error)]
+        if faults:
+            return list(dict.fromkeys(faults))
+        body = write_json(data).encode()
+        return Rendered(data, body, hashlib.sha256(canonical(data).encode()).hexdigest())
+
+    def _where(self, error: BaseException) -> str:
+        frames = traceback.extract_tb(error.__traceback__)
+        lines = [frame.lineno for frame in frames if frame.filename == self._template.filename]
+        return f"{self._mapping.template}, line {lines[-1]}," if lines else self._mapping.template
+
+    def _not_json(self, text: str, error: ValueError) -> str:
+        where = ""
+        if isinstance(error, json.JSONDecodeError):
+            line = text.splitlines()[error.lineno - 1].strip() if text else ""
+            where = f" at {_show(line)!r}"
+        quoted = ' Write {{ value }} without quotes around it: the quotes are added.' if '""' in text else ""
+        return f"What the template {self._mapping.template} gives is not JSON{where}: {error}.{quoted}"
+
+
+def _show(line: str) -> str:
+    return line.replace(_GONE_JSON, "(absent)")[:80]
+
+
+@cache
+def _environment(folder: Path) -> Environment:
+    environment = SafeEnvironment(
+        undefined=StrictUndefined,
+        finalize=to_json,
+        loader=FileSystemLoader([folder, resources.templates()]),
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    restrict(environment)
+    environment.globals["absent"] = ABSENT
+    environment.filters.pop("tojson", None)
+    return environment
+
+
+@cache
+def _validator(endpoint: str) -> Any:
+    checker = FormatChecker(formats=())
+    checker.checks("date")(_is_date)
+    checker.checks("date-time")(_is_datetime)
+    checker.checks("uuid")(_is_uuid)
+    return Draft7Validator(schema_of(endpoint), format_checker=checker)
+
+
+def _is_date(value: object) -> bool:
+    if not isinstance(value, str):
+        return True
+    return value == "" or _parses(value, r"\d{4}-\d\d-\d\d([T ]\d\d:\d\d:\d\d(\.\d{1,7})?)?")
+
+
+def _is_datetime(value: object) -> bool:
+    if not isinstance(value, str):
+        return True
+    return _parses(value, r"\d{4}-\d\d-\d\d([T ]\d\d:\d\d:\d\d(\.\d{1,7})?(Z|[-+]\d\d:\d\d)?)?")
+
+
+def _parses(value: str, pattern: str) -> bool:
+    if not re.fullmatch(pattern, value, re.ASCII):
+        return False
+    try:
+        datetime.fromisoformat(value)
+    except ValueError:
+        return False
+    return True
+
+
+def _is_uuid(value: object) -> bool:
+    return not isinstance(value, str) or bool(re.fullmatch("[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}", value))
+
+
+def _refuse(name: str) -> Any:
+    raise ValueError(f"{name} is not JSON")
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    data = dict(pairs)
+    if len(data) != len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise ValueError(f"the name {twice!r} stands twice in one object")
+    return data
+
+
+def _without_absent(node: Any) -> Any:
+    """Return a body without what is absent; an object or list of which nothing is left is absent too."""
+    if node == _GONE:
+        return ABSENT
+    if isinstance(node, dict):
+        kept = {name: item for name, item in ((n, _without_absent(v)) for n, v in node.items()) if item is not ABSENT}
+        return kept or ABSENT
+    if isinstance(node, list):
+        items = [item for item in map(_without_absent, node) if item is not ABSENT]
+        return items or ABSENT
+    return node
+
+
+def write_json(node: Any) -> str:
+    """Write parsed JSON back with its numbers exactly as they are."""
+    if isinstance(node, dict):
+        return "{" + ", ".join(f"{json.dumps(n, ensure_ascii=False)}: {write_json(v)}" for n, v in node.items()) + "}"
+    if isinstance(node, list):
+        return "[" + ", ".join(map(write_json, node)) + "]"
+    return plain(node) if isinstance(node, Decimal) else json.dumps(node, ensure_ascii=False)
+
+
+def canonical(node: Any) -> str:
+    """Write parsed JSON so that equal bodies are equal texts: names sorted, 1.50 as 1.5."""
+    if isinstance(node, dict):
+        return "{" + ",".join(f"{json.dumps(name)}:{canonical(node[name])}" for name in sorted(node)) + "}"
+    if isinstance(node, list):
+        return "[" + ",".join(map(canonical, node)) + "]"
+    if isinstance(node, bool) or not isinstance(node, int | Decimal):
+        return json.dumps(node)
+    number = plain(Decimal(node))
+    return number.rstrip("0").rstrip(".") if "." in number else number
+
+
+def _words(error: ValidationError) -> list[RenderFault]:
+    place = ".".join(f"[{step + 1}]" if isinstance(step, int) else str(step) for step in error.absolute_path)
+    place = place.replace(".[", "[")
+    if error.validator == "additionalProperties":
+        known = list(error.schema.get("properties", {}))
+        extra = [name for name in error.instance if name not in known]
+        where = f"in {place}" if place else "in the body"
+        return [
+            RenderFault("unknown_field", f"The API does not know {name!r} {where}. {did_you_mean(name, known)}".rstrip())
+            for name in extra
+        ]
+    if error.validator == "required":
+        missing = [name for name in error.validator_value if name not in error.instance]
+        return [RenderFault("wrapping", f"{place or 'The body'} lacks {name!r} around its value.") for name in missing]
+    if error.validator == "type":
+        shape = "around it" if isinstance(error.instance, dict) or error.validator_value == "object" else "type"
+        return [RenderFault("body_type", f"{place} must be a JSON {error.validator_value}; check its {shape} in the template.")]
+    if error.validator in {"format", "pattern"}:
+        wanted = error.schema.get("x-pattern-hint") or {"date": "a date such as 2025-01-27"}.get(
+            str(error.validator_value), str(error.validator_value)
+        )
+        return [RenderFault("pattern", f"{place}: {error.instance!r} is not {wanted}.")]
+    return [RenderFault("body", f"{place}: {error.message}.")]

@@ -1,0 +1,230 @@
+"""Strict YAML with positions: every scalar is the text that was typed, every value knows its line and column.
+
+PyYAML alone reads `NO` as false, `0101` as 65, `12:30` as 750, keeps the last of two equal keys and follows any number
+of aliases; here a plain scalar stays text, and the schema says later where a number or a boolean is wanted.
+"""
+
+from collections.abc import Hashable
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from importer.errors import MappingError
+
+#: One step to a value: a key of a mapping, or a position in a list.
+Step = str | int
+YamlPath = tuple[Step, ...]
+
+_MAX_BYTES = 1_000_000
+_MAX_DEPTH = 40
+_MAX_ALIASES = 200
+_MAX_NODES = 50_000
+
+
+class PlainText(str):
+    """Hold a scalar typed without quotes, which may be meant as a number or a boolean."""
+
+    __slots__ = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """Hold a place in a file, 1-based."""
+
+    line: int
+    column: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileFault:
+    """Say what is wrong at one place of a file that people edit."""
+
+    file: str
+    message: str
+    mark: Mark | None = None
+    #: the line's text, to be quoted under the message
+    quote: str = ""
+    hint: str = ""
+
+    def __str__(self) -> str:
+        """Write the fault with its line quoted and a caret under the place."""
+        if self.mark is None:
+            return "\n".join(filter(None, [f"{self.file}: {self.message}", self._hint()]))
+        head = f"{self.file}:{self.mark.line}:{self.mark.column}: {self.message}"
+        number = f"{self.mark.line:5d}"
+        caret = "".join("\t" if char == "\t" else " " for char in self.quote[: self.mark.column - 1]) + "^"
+        parts = [head, f"{number} | {self.quote}", f"{' ' * len(number)} | {caret}", self._hint()]
+        return "\n".join(filter(None, parts))
+
+    def _hint(self) -> str:
+        return f"  {self.hint}" if self.hint else ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class YamlFile:
+    """Hold a parsed file: its data (dict, list, str) and where each part of it stands."""
+
+    path: Path
+    #: how messages name the file
+    name: str
+    lines: tuple[str, ...]
+    data: Any
+    marks: dict[YamlPath, Mark] = field(repr=False)
+    key_marks: dict[YamlPath, Mark] = field(repr=False)
+
+    def fault(self, path: YamlPath, message: str, *, hint: str = "", on_key: bool = False) -> FileFault:
+        """Return a fault at the value of `path`, at its key, or at the nearest place above that is known."""
+        first, second = (self.key_marks, self.marks) if on_key else (self.marks, self.key_marks)
+        mark = first.get(path) or second.get(path)
+        while mark is None and path:
+            path = path[:-1]
+            mark = self.key_marks.get(path) or self.marks.get(path)
+        return self.fault_at(mark or Mark(1, 1), message, hint)
+
+    def fault_at(self, mark: Mark, message: str, hint: str = "") -> FileFault:
+        """Return a fault at a place of this file."""
+        quote = self.lines[mark.line - 1] if 0 < mark.line <= len(self.lines) else ""
+        return FileFault(file=self.name, message=message, mark=mark, quote=quote, hint=hint)
+
+
+def did_you_mean(word: str, allowed: list[str]) -> str:
+    """Return `Did you mean 'x'?` for the nearest allowed word, else the list when it is short, else nothing."""
+    folded = {name.casefold(): name for name in allowed}
+    near = get_close_matches(word.casefold(), list(folded), n=1, cutoff=0.6)
+    if near:
+        return f"Did you mean {folded[near[0]]!r}?"
+    if 0 < len(allowed) <= 20:  # noqa: PLR2004 - as many names as fit on two lines
+        return f"Allowed: {', '.join(allowed)}."
+    return ""
+
+
+def load(path: Path, name: str | None = None) -> YamlFile:
+    """Read one YAML file.
+
+    Raises: MappingError naming file, line and column for anything that is not one plain YAML 1.2 document without
+    tags, with distinct keys and a bounded number of aliases.
+    """
+    name = name or str(path)
+    text = _text(path, name)
+    lines = tuple(text.splitlines())
+    blank = YamlFile(path=path, name=name, lines=lines, data=None, marks={}, key_marks={})
+    try:
+        _bound(text, blank)
+        node = yaml.compose(text, Loader=yaml.SafeLoader)
+    except yaml.MarkedYAMLError as error:
+        raise _failure([_syntax(blank, error)]) from None
+    except yaml.reader.ReaderError as error:
+        line = text.count("\n", 0, error.position) + 1
+        message = f"The character {chr(error.character)!r} is not allowed in YAML." if isinstance(
+            error.character, int
+        ) else "The file is not readable as UTF-8 text."
+        raise _failure([blank.fault_at(Mark(line, 1), message, "Delete it; it may have come from a copy.")]) from None
+    if node is None:
+        raise _failure([FileFault(file=name, message="The file is empty.")])
+    walk = _Walk(blank)
+    data = walk.value(node, ())
+    if walk.faults:
+        raise _failure(walk.faults)
+    return YamlFile(path=path, name=name, lines=lines, data=data, marks=blank.marks, key_marks=blank.key_marks)
+
+
+def _failure(faults: list[FileFault]) -> MappingError:
+    return MappingError("\n".join(str(fault) for fault in faults), tuple(faults))
+
+
+def _text(path: Path, name: str) -> str:
+    try:
+        raw = path.read_bytes()
+    except OSError as error:
+        reason = (error.strerror or "unknown reason").lower()
+        raise _failure([FileFault(file=name, message=f"The file cannot be read: {reason}.")]) from None
+    if len(raw) > _MAX_BYTES:
+        raise _failure([FileFault(file=name, message=f"The file is larger than {_MAX_BYTES:,} bytes.")])
+    try:
+        return raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = raw.count(b"\n", 0, error.start) + 1
+        hint = "Save it as UTF-8 in your editor."
+        raise _failure(
+            [FileFault(file=name, message="The file is not UTF-8 text.", mark=Mark(line, 1), hint=hint)]
+        ) from None
+
+
+def _bound(text: str, file: YamlFile) -> None:
+    """Refuse what would make composing recurse or grow without end, by walking the flat stream of events."""
+    depth = aliases = documents = 0
+    for event in yaml.parse(text, Loader=yaml.SafeLoader):
+        mark = Mark(event.start_mark.line + 1, event.start_mark.column + 1)
+        if isinstance(event, yaml.events.DocumentStartEvent):
+            documents += 1
+            if documents > 1:
+                raise _failure([file.fault_at(mark, "A second document ('---') starts here; one file holds one.")])
+        if isinstance(event, yaml.events.AliasEvent):
+            aliases += 1
+        elif isinstance(event, yaml.events.CollectionStartEvent):
+            depth += 1
+        elif isinstance(event, yaml.events.CollectionEndEvent):
+            depth -= 1
+        if depth > _MAX_DEPTH:
+            raise _failure([file.fault_at(mark, f"The file is nested deeper than {_MAX_DEPTH} levels here.")])
+        if aliases > _MAX_ALIASES:
+            raise _failure([file.fault_at(mark, f"The file uses more than {_MAX_ALIASES} aliases ('*name').")])
+        if getattr(event, "tag", None) is not None and not isinstance(event, yaml.events.AliasEvent):
+            raise _failure([file.fault_at(mark, f"Tags such as {event.tag!r} are not used here; delete it.")])
+
+
+def _syntax(file: YamlFile, error: yaml.MarkedYAMLError) -> FileFault:
+    problem = (error.problem or "this is not YAML").replace("\n", " ")
+    place = error.problem_mark or error.context_mark
+    mark = Mark(place.line + 1, place.column + 1) if place else Mark(1, 1)
+    line = file.lines[mark.line - 1] if 0 < mark.line <= len(file.lines) else ""
+    hint = ""
+    if "\t" in line[: mark.column]:
+        hint = "Indent with spaces; YAML does not allow tabs."
+    elif "mapping values are not allowed" in problem:
+        hint = "Put a value that holds ': ' in quotes, and check that the lines above are indented alike."
+    elif "cannot start any token" in problem or "alias" in problem or "anchor" in problem:
+        hint = "Put a value that begins with a special character such as @ % * & { [ in quotes."
+    return file.fault_at(mark, f"This is not valid YAML: {problem}.", hint)
+
+
+class _Walk:
+    """Turn composed nodes into data, noting marks, refusing equal keys and unbounded expansion."""
+
+    def __init__(self, file: YamlFile) -> None:
+        self.file = file
+        self.faults: list[FileFault] = []
+        self._nodes = 0
+
+    def value(self, node: yaml.Node, path: YamlPath) -> Any:
+        self._nodes += 1
+        mark = Mark(node.start_mark.line + 1, node.start_mark.column + 1)
+        if self._nodes > _MAX_NODES or len(path) > _MAX_DEPTH:
+            raise _failure([self.file.fault_at(mark, "The aliases ('*name') of this file expand without a bound.")])
+        self.file.marks[path] = mark
+        if isinstance(node, yaml.ScalarNode):
+            return PlainText(node.value) if node.style is None else str(node.value)
+        if isinstance(node, yaml.SequenceNode):
+            return [self.value(item, (*path, index)) for index, item in enumerate(node.value)]
+        return self._mapping(node, path)
+
+    def _mapping(self, node: yaml.Node, path: YamlPath) -> dict[Hashable, Any]:
+        data: dict[Hashable, Any] = {}
+        for key_node, value_node in node.value:
+            mark = Mark(key_node.start_mark.line + 1, key_node.start_mark.column + 1)
+            if not isinstance(key_node, yaml.ScalarNode):
+                self.faults.append(self.file.fault_at(mark, "A key is one word or a text, not a list or a group."))
+                continue
+            key = str(key_node.value)
+            here = (*path, key)
+            if key in data:
+                first = self.file.key_marks[here]
+                message = f"The key {key!r} stands here a second time; the first is on line {first.line}."
+                self.faults.append(self.file.fault_at(mark, message, "Keep one of the two."))
+                continue
+            self.file.key_marks[here] = mark
+            data[key] = self.value(value_node, here)
+        return data
