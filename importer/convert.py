@@ -168,7 +168,9 @@ class Converter:
     def _period(self, rule: Rule, row: Row, problems: list[Problem]) -> Flat:
         value = rule.constant if rule.constant is not None else self._source(rule, row)
         if rule.options.codes and value is not None and not isinstance(value, Fault):
-            value = rule.options.codes.get(shown(value), Fault("not_in_map", shown(value), "It is not in the code list."))
+            value = rule.options.codes.get(
+                shown(value), Fault("not_in_map", shown(value), "It is not in the code list.")
+            )
         if value is None or value == "":
             blank = self._blank(rule, row, required=True)
             problems += blank.problems
@@ -224,7 +226,11 @@ def period(value: object, form: str) -> tuple[int, int] | Fault:
     if match and text.isascii() and int(match["y"]) in _YEARS and int(match["m"]) in _PERIODS_A_YEAR:
         return int(match["y"]), int(match["m"])
     wanted = "012025" if form == "mmyyyy" else "2025-01, 202501 or 01-2025"
-    hint = " Say format: mmyyyy in the mapping where 012025 is meant." if re.fullmatch(r"\d{5,6}", text) and not form else ""
+    hint = (
+        " Say format: mmyyyy in the mapping where 012025 is meant."
+        if re.fullmatch(r"\d{5,6}", text) and not form
+        else ""
+    )
     return Fault("not_a_period", shown(value), f"{shown(value)!r} is not a period such as {wanted}.{hint}")
 
 

@@ -56,6 +56,4 @@ class Endpoint:
 def table() -> Dictionary[str, Endpoint]:
     """Return the endpoints by name, in the table's order."""
     raw = json.loads((resources.schemas() / "endpoints.json").read_text(encoding="utf-8"))
-    return {
-        name: Endpoint(name=name, **{**row, "needed": tuple(row["needed"])}) for name, row in raw.items()
-    }
+    return {name: Endpoint(name=name, **{**row, "needed": tuple(row["needed"])}) for name, row in raw.items()}

@@ -8,7 +8,8 @@
     │   ├── WorkbookError    the workbook file
     │   ├── TargetError      targets.yaml, credentials, the company
     │   └── JournalError     the journal
-    └── StoppedError      6  stopped early, nothing in doubt
+    ├── StoppedError      6  stopped early, nothing in doubt
+    └── DoubtError        5  stopped early, and a document is in doubt
 
 A trouble with one value is not an exception: it is a `Problem` (model.py), and all of them are shown at once.
 """
@@ -63,3 +64,9 @@ class StoppedError(ImportFailed):
     """Report a run that ended early with nothing in doubt."""
 
     exit_code = 6
+
+
+class DoubtError(ImportFailed):
+    """Report a run that ended early while it was not known what became of a document."""
+
+    exit_code = 5

@@ -13,11 +13,21 @@ from decimal import Decimal, DecimalException
 from functools import cache
 from typing import Any, Final
 
-from jinja2 import Environment, StrictUndefined, Template, TemplateError, TemplateSyntaxError, Undefined, UndefinedError, nodes
+from jinja2 import (
+    Environment,
+    StrictUndefined,
+    Template,
+    TemplateError,
+    TemplateSyntaxError,
+    Undefined,
+    UndefinedError,
+    nodes,
+)
 from jinja2.environment import TemplateExpression
+from jinja2.exceptions import SecurityError
 from jinja2.ext import Extension
 from jinja2.lexer import Token, TokenStream
-from jinja2.sandbox import ImmutableSandboxedEnvironment, SecurityError
+from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from importer.model import CellValue, Fault
 from importer.values import written
@@ -25,23 +35,31 @@ from importer.values import written
 _MAX_TEXT: Final = 65_536
 _MAX_POWER: Final = 64
 #: What a template may raise while it runs, beside Jinja's own errors.
-RUNTIME_ERRORS: Final = (TemplateError, TypeError, ValueError, ArithmeticError, DecimalException, LookupError, AttributeError,
-                         RecursionError)
+RUNTIME_ERRORS: Final = (
+    TemplateError,
+    TypeError,
+    ValueError,
+    ArithmeticError,
+    DecimalException,
+    LookupError,
+    AttributeError,
+    RecursionError,
+)
 
 
 class Blank(StrictUndefined):
     """Stand for a blank cell or an absent parameter: false, equal to empty text, and an error when it is used."""
 
-    def __bool__(self) -> bool:
+    def __bool__(self) -> bool:  # type: ignore[override]
         return False
 
-    def __eq__(self, other: object) -> bool:
+    def __eq__(self, other: object) -> bool:  # type: ignore[override]
         return other == "" or isinstance(other, Blank)
 
-    def __ne__(self, other: object) -> bool:
+    def __ne__(self, other: object) -> bool:  # type: ignore[override]
         return not self == other
 
-    __hash__ = StrictUndefined.__hash__
+    __hash__ = StrictUndefined.__hash__  # type: ignore[assignment]
 
 
 class _Decimals(Extension):
@@ -72,7 +90,8 @@ class SafeEnvironment(ImmutableSandboxedEnvironment):
         """
         if operator == "*":
             for one, other in ((left, right), (right, left)):
-                if isinstance(one, str | list | tuple) and isinstance(other, int) and len(one) * other > _MAX_TEXT:
+                sequence = isinstance(one, str | list | tuple)
+                if sequence and isinstance(other, int) and len(one) * int(other) > _MAX_TEXT:
                     raise SecurityError("the text would become too long")
         if operator == "**" and isinstance(right, int | Decimal) and abs(right) > _MAX_POWER:
             raise SecurityError("the power is too large")
@@ -143,15 +162,17 @@ class Expression:
     def evaluate(self, row: Dictionary[str, Any], param: Dictionary[str, Any]) -> CellValue | Fault:
         """Return the value for one row (made by `row_view`), or the fault that names what went wrong."""
         try:
-            value = self._run(row=row, param=param) if isinstance(self._run, TemplateExpression) else self._run.render(
-                row=row, param=param
+            value = (
+                self._run(row=row, param=param)
+                if isinstance(self._run, TemplateExpression)
+                else self._run.render(row=row, param=param)
             )
             if isinstance(value, Undefined):
                 str(value)
         except _FaultInCell as error:
             return error.fault
         except RUNTIME_ERRORS as error:
-            return Fault("template", "", f"The template {self.source!r} failed here: {_reason(error)}.")
+            return Fault("template", "", f"The template {self.source!r} failed here: {reason_of(error)}.")
         return _cell(value, self.source)
 
 
@@ -167,7 +188,7 @@ class _FaultyCell(Blank):
     def _fail_with_undefined_error(self, *_args: Any, **_kwargs: Any) -> Any:
         raise _FaultInCell(self._undefined_obj)
 
-    __bool__ = __str__ = __eq__ = __ne__ = __iter__ = __len__ = _fail_with_undefined_error  # type: ignore[assignment]
+    __bool__ = __str__ = __eq__ = __ne__ = __iter__ = __len__ = _fail_with_undefined_error
     __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = __lt__ = __gt__ = __le__ = __ge__ = __call__ = (
         _fail_with_undefined_error
     )
@@ -175,7 +196,9 @@ class _FaultyCell(Blank):
     __hash__ = StrictUndefined.__hash__
 
 
-def row_view(headers: tuple[str | None, ...], cells: tuple[CellValue, ...], *, blank_is_text: bool) -> Dictionary[str, Any]:
+def row_view(
+    headers: tuple[str | None, ...], cells: tuple[CellValue, ...], *, blank_is_text: bool
+) -> Dictionary[str, Any]:
     """Return a row as templates see it: a blank is empty text in `where`, else an error when it is used."""
     view = _RowView()
     for spot, header in enumerate(headers):
@@ -208,7 +231,9 @@ def compile_expression(source: str) -> Expression:
     try:
         tree = environment.parse(source)
         inner = _single(tree, source)
-        run = environment.compile_expression(inner, undefined_to_none=False) if inner else environment.from_string(source)
+        run = (
+            environment.compile_expression(inner, undefined_to_none=False) if inner else environment.from_string(source)
+        )
     except TemplateSyntaxError as error:
         raise ValueError(f"The template {source!r} is not valid: {error.message or 'unexpected end'}.") from None
     except (RecursionError, TypeError, AssertionError) as error:
@@ -229,7 +254,7 @@ def _single(tree: nodes.Template, source: str) -> str | None:
 def _names(tree: nodes.Template) -> tuple[frozenset[str], frozenset[str]]:
     found: dict[str, set[str]] = {"row": set(), "param": set()}
     for node in tree.find_all((nodes.Getitem, nodes.Getattr)):
-        owner = node.node  # type: ignore[attr-defined]
+        owner: Any = getattr(node, "node", None)
         if isinstance(owner, nodes.Name) and owner.name in found:
             if isinstance(node, nodes.Getattr):
                 found[owner.name].add(node.attr)
@@ -238,7 +263,8 @@ def _names(tree: nodes.Template) -> tuple[frozenset[str], frozenset[str]]:
     return frozenset(found["row"]), frozenset(found["param"])
 
 
-def _reason(error: BaseException) -> str:
+def reason_of(error: BaseException) -> str:
+    """Return the first line of what a template raised, in words that fit into a sentence."""
     text = str(error).splitlines()[0].rstrip(".") if str(error) else type(error).__name__
     return text.replace("dict object", "it")
 

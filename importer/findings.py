@@ -47,7 +47,10 @@ def column_problems(mapping: Mapping, sheet: Sheet) -> list[Problem]:
         mark = mapping.source.fault(place, "").mark
         where = f"{mapping.source.name}, line {mark.line}" if mark else mapping.source.name
         if header in sheet.repeated:
-            code, text = "repeated_column", "stands more than once in the header row. Rename one of them in the sheet."
+            code, text = (
+                "repeated_column",
+                "stands more than once in the header row. Rename one of them in the sheet.",
+            )
         else:
             known = [name for name in sheet.headers if name is not None]
             code = "no_column"
@@ -60,7 +63,7 @@ def column_problems(mapping: Mapping, sheet: Sheet) -> list[Problem]:
 
 
 def without_columns(mapping: Mapping, sheet: Sheet) -> Mapping | None:
-    """Return the mapping without the rules whose columns are missing, so that all else is checked; None without a key."""
+    """Return the mapping without rules whose columns are missing, so that the rest is checked; None without a key."""
 
     def whole(rule: Rule) -> bool:
         headers = [rule.column] if rule.column is not None else rule.template.headers if rule.template else []
@@ -83,8 +86,8 @@ def hidden_rows(mapping: Mapping, sheet: Sheet) -> list[Problem]:
     if not hidden or mapping.workbook.hidden_rows != "error":
         return []
     message = (
-        f"{len(hidden)} rows are hidden or filtered away in Excel ({row_list(hidden)}). Show them, or say in the mapping "
-        "what they do: workbook: hidden_rows: include or skip."
+        f"{len(hidden)} rows are hidden or filtered away in Excel ({row_list(hidden)}). Show them, or say in the "
+        "mapping what they do: workbook: hidden_rows: include or skip."
     )
     return [Problem(sheet=sheet.name, row=hidden[0].number, code="hidden_rows", message=message)]
 
@@ -114,11 +117,17 @@ def merged_cells(mapping: Mapping, sheet: Sheet) -> list[Problem]:
         names = [spots[spot - 1] for spot in range(left or 1, (right or left or 1) + 1) if spot - 1 in spots]
         if names and bottom is not None and bottom > sheet.header_row and (bottom, right) != (top, left):
             message = (
-                f"The cells {area} are merged, so only the first of them holds the value. Unmerge them in Excel and fill "
-                "each cell."
+                f"The cells {area} are merged, so only the first of them holds the value. Unmerge them in Excel and "
+                "fill each cell."
             )
             problems.append(
-                Problem(sheet=sheet.name, row=max(top or 1, sheet.header_row), column=names[0], code="merged_cells", message=message)
+                Problem(
+                    sheet=sheet.name,
+                    row=max(top or 1, sheet.header_row),
+                    column=names[0],
+                    code="merged_cells",
+                    message=message,
+                )
             )
     return problems
 
@@ -144,12 +153,14 @@ def _rule_of(mapping: Mapping, target: tuple[Step, ...]) -> Rule | None:
 
 
 def _conflict(
-    sheet: Sheet, rule: Rule | None, target: tuple[Step, ...], one: tuple[RowValues, object], two: tuple[RowValues, object]
+    sheet: Sheet,
+    rule: Rule | None,
+    target: tuple[Step, ...],
+    one: tuple[RowValues, object],
+    two: tuple[RowValues, object],
 ) -> Problem:
     column = rule.column if rule else None
     (first, before), (other, after) = one, two
-    if rule and rule.target == ("period",):
-        target, before, after = rule.target, before, after
     name = ".".join(str(step) for step in target)
 
     def cell(values: RowValues, value: object) -> str:
@@ -158,8 +169,8 @@ def _conflict(
         return f"{text} in {place}"
 
     message = (
-        f"The rows of one document must agree, but {name} is {cell(other, after)} and {cell(first, before)}. Correct one "
-        f"of them, or give the rows different keys."
+        f"The rows of one document must agree, but {name} is {cell(other, after)} and {cell(first, before)}. Correct "
+        "one of them, or give the rows different keys."
     )
     return Problem(
         sheet=sheet.name,
@@ -183,11 +194,15 @@ def repeated_numbers(sheet: Sheet, documents: list[Document]) -> list[Document]:
         if len(twins) > 1:
             other = next(twin for twin in twins if twin is not document)
             message = (
-                f"Two documents ask for the number {document.number!r}: keys {document.key!r} (row {document.rows[0]}) and "
-                f"{other.key!r} (row {other.rows[0]}). Give each its own number."
+                f"Two documents ask for the number {document.number!r}: keys {document.key!r} (row {document.rows[0]}) "
+                f"and {other.key!r} (row {other.rows[0]}). Give each its own number."
             )
             problem = Problem(
-                sheet=sheet.name, row=document.rows[0], value=document.number, code="number_twice", message=message
+                sheet=sheet.name,
+                row=document.rows[0],
+                value=document.number,
+                code="number_twice",
+                message=message,
             )
             document = Document(key=document.key, rows=document.rows, status=Status.INVALID, problems=(problem,))  # noqa: PLW2901
         result.append(document)
@@ -201,7 +216,11 @@ def collapse(sheet: Sheet, documents: list[Document], counts: Dictionary[str, in
     for problem in problems:
         if problem.code == "number_in_text" and problem.column:
             cells.setdefault(problem.column, []).append(problem)
-    whole = {name: found for name, found in cells.items() if len({p.row for p in found}) == counts.get(name) and len(found) > 1}
+    whole = {
+        name: found
+        for name, found in cells.items()
+        if len({p.row for p in found}) == counts.get(name) and len(found) > 1
+    }
     result: list[Problem] = []
     told: set[str] = set()
     for problem in problems:
@@ -211,7 +230,9 @@ def collapse(sheet: Sheet, documents: list[Document], counts: Dictionary[str, in
         elif name not in told:
             told.add(name)
             rows = row_list({found.row for found in whole[name] if found.row})
-            result.append(replace(problem, message=f"All {len(whole[name])} cells of the column ({rows}): {problem.message}"))
+            result.append(
+                replace(problem, message=f"All {len(whole[name])} cells of the column ({rows}): {problem.message}")
+            )
     return sorted(result, key=lambda p: (p.row or 0, sheet.columns.get(p.column or "", -1)))
 
 
@@ -222,7 +243,10 @@ def scattered_keys(sheet: Sheet, documents: list[Document]) -> list[Problem]:
         if document.key is not None and document.rows[-1] - document.rows[0] >= len(document.rows):
             between = [row for row in sheet.rows if document.rows[0] < row.number < document.rows[-1]]
             if any(not row.blank and row.number not in document.rows for row in between):
-                message = f"The rows of document {document.key!r} do not stand together ({row_list(document.rows)}); they form one document."
+                message = (
+                    f"The rows of document {document.key!r} do not stand together ({row_list(document.rows)}); "
+                    "they form one document."
+                )
                 problems.append(Problem(sheet=sheet.name, row=document.rows[0], code="scattered_rows", message=message))
     return problems
 

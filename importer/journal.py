@@ -4,97 +4,20 @@ A claim is committed before a byte leaves; the partial unique index over the liv
 two processes can claim one document. SQLite is embedded; every statement is one that PostgreSQL takes too.
 """
 
-import json
 import os
 import stat
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
-from decimal import Decimal
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 import sqlalchemy as sa
 from sqlalchemy.exc import DatabaseError, IntegrityError
 
+from importer import journal_tables as tables
 from importer.errors import JournalError
-from importer.model import Outcome, Problem, RunRecord, Status, Total
-
-FORMAT: Final = 1
-#: States of an attempt that forbid another one for the same document.
-LIVE: Final = ("sending", "accepted", "unknown")
-
-_metadata = sa.MetaData()
-_meta = sa.Table(
-    "meta", _metadata, sa.Column("name", sa.Text, primary_key=True), sa.Column("value", sa.Text, nullable=False)
-)
-_run = sa.Table(
-    "run",
-    _metadata,
-    sa.Column("run_id", sa.Text, primary_key=True),
-    sa.Column("started_at", sa.Text, nullable=False),
-    sa.Column("finished_at", sa.Text),
-    sa.Column("exit_code", sa.Integer),
-    sa.Column("mapping_name", sa.Text, nullable=False),
-    sa.Column("mapping_file", sa.Text, nullable=False),
-    sa.Column("endpoint", sa.Text, nullable=False),
-    sa.Column("workbook_name", sa.Text, nullable=False),
-    sa.Column("workbook_sha256", sa.Text, nullable=False),
-    sa.Column("sheet", sa.Text, nullable=False),
-    sa.Column("header_row", sa.Integer, nullable=False),
-    sa.Column("target", sa.Text, nullable=False),
-    sa.Column("company", sa.Text, nullable=False),
-    sa.Column("simulated", sa.Boolean, nullable=False),
-    sa.Column("rows_read", sa.Integer, nullable=False),
-    sa.Column("totals", sa.Text, nullable=False),
-    sa.Column("stopped", sa.Text, nullable=False),
-)
-_attempt = sa.Table(
-    "attempt",
-    _metadata,
-    sa.Column("attempt_id", sa.Integer, primary_key=True),
-    sa.Column("run_id", sa.Text, sa.ForeignKey("run.run_id"), nullable=False),
-    sa.Column("company", sa.Text, nullable=False),
-    sa.Column("endpoint", sa.Text, nullable=False),
-    sa.Column("key", sa.Text, nullable=False),
-    sa.Column("fingerprint", sa.Text, nullable=False),
-    sa.Column(
-        "state",
-        sa.Text,
-        sa.CheckConstraint("state IN ('sending', 'accepted', 'rejected', 'not_sent', 'unknown')"),
-        nullable=False,
-    ),
-    sa.Column("claimed_at", sa.Text, nullable=False),
-    sa.Column("settled_at", sa.Text),
-    sa.Column("number", sa.Text),
-    sa.Column("http_status", sa.Integer),
-    #: what the API said, whole, for support
-    sa.Column("evidence", sa.Text),
-)
-sa.Index(
-    "one_live_attempt",
-    _attempt.c.company,
-    _attempt.c.endpoint,
-    _attempt.c.key,
-    unique=True,
-    sqlite_where=_attempt.c.state.in_(LIVE),
-    postgresql_where=_attempt.c.state.in_(LIVE),
-)
-sa.Index("attempt_body", _attempt.c.company, _attempt.c.endpoint, _attempt.c.fingerprint)
-_result = sa.Table(
-    "result",
-    _metadata,
-    sa.Column("run_id", sa.Text, sa.ForeignKey("run.run_id"), primary_key=True),
-    sa.Column("position", sa.Integer, primary_key=True),
-    sa.Column("key", sa.Text),
-    sa.Column("status", sa.Text, nullable=False),
-    sa.Column("rows", sa.Text, nullable=False),
-    sa.Column("number", sa.Text),
-    sa.Column("http_status", sa.Integer),
-    sa.Column("message", sa.Text, nullable=False),
-    sa.Column("problems", sa.Text, nullable=False),
-    sa.Column("sent_at", sa.Text),
-)
+from importer.model import Outcome, RunRecord, Status
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,6 +32,15 @@ class Attempt:
     claimed_at: str
     settled_at: str | None
     number: str | None
+
+
+_COLUMNS: Final = tuple(tables.attempt.c[name] for name in Attempt.__dataclass_fields__)
+
+
+def _update(record: RunRecord, outcome: Outcome) -> sa.Update:
+    result = tables.result
+    own = (result.c.run_id == record.run_id, result.c.position == outcome.position)
+    return result.update().where(*own).values(tables.outcome_row(outcome))
 
 
 class AlreadyClaimed(Exception):  # noqa: N818 - reads as what happened
@@ -144,11 +76,10 @@ class Journal:
     def start_run(self, record: RunRecord, outcomes: Iterable[Outcome]) -> None:
         """Write a run down with what is known of each document before the first one is sent."""
         with self._transaction() as connection:
-            row = {name: value for name, value in asdict(record).items() if name != "totals"}
-            connection.execute(_run.insert(), {**row, "totals": json.dumps([_total_row(t) for t in record.totals])})
-            rows = [_result_row(record.run_id, outcome) for outcome in outcomes]
+            connection.execute(tables.run.insert(), tables.run_row(record))
+            rows = [tables.result_row(record.run_id, outcome) for outcome in outcomes]
             if rows:
-                connection.execute(_result.insert(), rows)
+                connection.execute(tables.result.insert(), rows)
 
     def claim(self, record: RunRecord, outcome: Outcome, fingerprint: str, at: str) -> int:
         """Commit that a document is about to be sent; return the attempt's id.
@@ -166,8 +97,8 @@ class Journal:
         }
         try:
             with self._transaction() as connection:
-                attempt_id = connection.execute(_attempt.insert().values(values)).inserted_primary_key
-                connection.execute(_result.update().where(*_result_key(record, outcome)).values(_outcome_row(outcome)))
+                attempt_id = connection.execute(tables.attempt.insert().values(values)).inserted_primary_key
+                connection.execute(_update(record, outcome))
         except IntegrityError as error:
             live = self._live(record.company, record.endpoint, outcome.key or "")
             if live is None:
@@ -180,8 +111,8 @@ class Journal:
         state = outcome.status.value
         with self._transaction() as connection:
             connection.execute(
-                _attempt.update()
-                .where(_attempt.c.attempt_id == attempt_id, _attempt.c.state.in_(("sending", "unknown")))
+                tables.attempt.update()
+                .where(tables.attempt.c.attempt_id == attempt_id, tables.attempt.c.state.in_(("sending", "unknown")))
                 .values(
                     state=state,
                     settled_at=at,
@@ -190,26 +121,28 @@ class Journal:
                     evidence=evidence or None,
                 )
             )
-            connection.execute(_result.update().where(*_result_key(record, outcome)).values(_outcome_row(outcome)))
+            connection.execute(_update(record, outcome))
 
     def note(self, record: RunRecord, outcome: Outcome) -> None:
         """Write down an outcome that no attempt of this run stands behind."""
         with self._transaction() as connection:
-            connection.execute(_result.update().where(*_result_key(record, outcome)).values(_outcome_row(outcome)))
+            connection.execute(_update(record, outcome))
 
     def finish_run(self, record: RunRecord) -> None:
         """Write down how a run ended."""
         with self._transaction() as connection:
             connection.execute(
-                _run.update()
-                .where(_run.c.run_id == record.run_id)
+                tables.run.update()
+                .where(tables.run.c.run_id == record.run_id)
                 .values(finished_at=record.finished_at, exit_code=record.exit_code, stopped=record.stopped)
             )
 
     def live_attempts(self, company: str, endpoint: str) -> list[Attempt]:
         """Return every attempt in flight, accepted or in doubt."""
-        query = sa.select(*_ATTEMPT_COLUMNS).where(
-            _attempt.c.company == company, _attempt.c.endpoint == endpoint, _attempt.c.state.in_(LIVE)
+        query = sa.select(*_COLUMNS).where(
+            tables.attempt.c.company == company,
+            tables.attempt.c.endpoint == endpoint,
+            tables.attempt.c.state.in_(tables.LIVE),
         )
         with self._transaction() as connection:
             return [Attempt(**row) for row in connection.execute(query).mappings()]
@@ -219,15 +152,15 @@ class Journal:
 
     def runs(self) -> list[tuple[RunRecord, dict[Status, int]]]:
         """Return every run, the latest first, with its documents counted by status."""
-        counted = sa.select(_result.c.run_id, _result.c.status, sa.func.count()).group_by(
-            _result.c.run_id, _result.c.status
+        counted = sa.select(tables.result.c.run_id, tables.result.c.status, sa.func.count()).group_by(
+            tables.result.c.run_id, tables.result.c.status
         )
         with self._transaction() as connection:
             counts: dict[str, dict[Status, int]] = {}
             for run_id, status, number in connection.execute(counted):
                 counts.setdefault(run_id, {})[Status(status)] = number
-            rows = connection.execute(sa.select(_run).order_by(_run.c.started_at.desc())).mappings()
-            return [(_record(row), counts.get(row["run_id"], {})) for row in rows]
+            rows = connection.execute(sa.select(tables.run).order_by(tables.run.c.started_at.desc())).mappings()
+            return [(tables.read_run(row), counts.get(row["run_id"], {})) for row in rows]
 
     def run(self, run_id: str) -> RunRecord:
         """Return one run by its id or the beginning of it.
@@ -235,8 +168,8 @@ class Journal:
         Raises: JournalError when there is no such run, or more than one.
         """
         with self._transaction() as connection:
-            query = sa.select(_run).where(_run.c.run_id.startswith(run_id, autoescape=True))
-            rows = [_record(row) for row in connection.execute(query).mappings()]
+            query = sa.select(tables.run).where(tables.run.c.run_id.startswith(run_id, autoescape=True))
+            rows = [tables.read_run(row) for row in connection.execute(query).mappings()]
         exact = [record for record in rows if record.run_id == run_id]
         if len(exact or rows) != 1:
             reason = "more than one run begins so" if rows else "there is no such run"
@@ -245,73 +178,12 @@ class Journal:
 
     def outcomes(self, run_id: str) -> list[Outcome]:
         """Return what is known of each document of a run, in the order of the plan."""
-        query = sa.select(_result).where(_result.c.run_id == run_id).order_by(_result.c.position)
+        query = sa.select(tables.result).where(tables.result.c.run_id == run_id).order_by(tables.result.c.position)
         with self._transaction() as connection:
-            return [_outcome(row) for row in connection.execute(query).mappings()]
+            return [tables.read_outcome(row) for row in connection.execute(query).mappings()]
 
 
-_ATTEMPT_COLUMNS: Final = tuple(_attempt.c[name] for name in Attempt.__dataclass_fields__)
-
-
-def _result_key(record: RunRecord, outcome: Outcome) -> tuple[Any, Any]:
-    return _result.c.run_id == record.run_id, _result.c.position == outcome.position
-
-
-def _outcome_row(outcome: Outcome) -> dict[str, Any]:
-    return {
-        "status": outcome.status.value,
-        "number": outcome.number,
-        "http_status": outcome.http_status,
-        "message": outcome.message,
-        "sent_at": outcome.sent_at,
-    }
-
-
-def _result_row(run_id: str, outcome: Outcome) -> dict[str, Any]:
-    return {
-        "run_id": run_id,
-        "position": outcome.position,
-        "key": outcome.key,
-        "rows": json.dumps(outcome.rows),
-        "problems": json.dumps([asdict(problem) for problem in outcome.problems], ensure_ascii=False),
-        **_outcome_row(outcome),
-    }
-
-
-def _outcome(row: Any) -> Outcome:
-    return Outcome(
-        position=row["position"],
-        key=row["key"],
-        status=Status(row["status"]),
-        rows=tuple(json.loads(row["rows"])),
-        number=row["number"],
-        http_status=row["http_status"],
-        message=row["message"],
-        problems=tuple(Problem(**problem) for problem in json.loads(row["problems"])),
-        sent_at=row["sent_at"],
-    )
-
-
-def _total_row(total: Total) -> dict[str, str | None]:
-    return {
-        "name": total.name,
-        "column": total.column,
-        "sum": None if total.sum is None else f"{total.sum:f}",
-        "expect": None if total.expect is None else f"{total.expect:f}",
-    }
-
-
-def _record(row: Any) -> RunRecord:
-    totals = tuple(
-        Total(
-            name=raw["name"],
-            column=raw["column"],
-            sum=None if raw["sum"] is None else Decimal(raw["sum"]),
-            expect=None if raw["expect"] is None else Decimal(raw["expect"]),
-        )
-        for raw in json.loads(row["totals"])
-    )
-    return RunRecord(**{**row, "totals": totals})
+_ATTEMPT_COLUMNS: Final = tuple(tables.attempt.c[name] for name in Attempt.__dataclass_fields__)
 
 
 def open_journal(path: Path, *, create: bool = True) -> Journal:
@@ -348,7 +220,7 @@ def _make_private(path: Path) -> None:
     except OSError as error:
         reason = (error.strerror or "unknown reason").lower()
         raise JournalError(
-            f"The journal {str(path)!r} cannot be written ({reason}), so nothing is sent. Name another place with --journal."
+            f"The journal {str(path)!r} cannot be written ({reason}), so nothing is sent. Name another with --journal."
         ) from None
 
 
@@ -364,29 +236,37 @@ def _prepare_sqlite(connection: Any, _record: Any) -> None:
     for name, value in wanted.items():
         found = connection.execute(f"PRAGMA {name}").fetchone()[0]
         if found != value:
-            raise JournalError(f"SQLite does not keep {name} = {value} (it says {found!r}), so the journal is not safe here.")
+            raise JournalError(
+                f"SQLite does not keep {name} = {value} (it says {found!r}), so the journal is not safe here."
+            )
 
 
 def _check_format(connection: sa.Connection, shown: str) -> None:
     names = set(sa.inspect(connection).get_table_names())
     if not names:
-        _metadata.create_all(connection)
-        connection.execute(_meta.insert(), [{"name": "format", "value": str(FORMAT)}])
+        tables.metadata.create_all(connection)
+        connection.execute(tables.meta.insert(), [{"name": "format", "value": str(tables.FORMAT)}])
         return
     found = None
     if "meta" in names and {"run", "attempt", "result"} <= names:
-        found = connection.execute(sa.select(_meta.c.value).where(_meta.c.name == "format")).scalar()
+        found = connection.execute(sa.select(tables.meta.c.value).where(tables.meta.c.name == "format")).scalar()
     if found is None:
-        raise JournalError(f"{shown!r} is a database of another program, not a journal. Name another file with --journal.")
-    if not found.isdigit() or int(found) > FORMAT:
         raise JournalError(
-            f"The journal {shown!r} has format {found}; this visma-import knows formats up to {FORMAT}. Update visma-import."
+            f"{shown!r} is a database of another program, not a journal. Name another file with --journal."
+        )
+    if not found.isdigit() or int(found) > tables.FORMAT:
+        raise JournalError(
+            f"The journal {shown!r} has format {found}; this program knows up to {tables.FORMAT}. Update visma-import."
         )
 
 
 def _refusal(shown: str, error: DatabaseError) -> JournalError:
     reason = str(error.orig)
-    hint = "Make room on the disk, then run again." if "full" in reason else "Nothing more is sent until it can be written."
+    hint = (
+        "Make room on the disk, then run again."
+        if "full" in reason
+        else "Nothing more is sent until it can be written."
+    )
     if "not a database" in reason or "malformed" in reason:
         hint = "It is damaged or no journal. Restore it from a copy, or name another file with --journal."
     if "locked" in reason:

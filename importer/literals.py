@@ -31,7 +31,11 @@ def _read(text: str, kind: Kind, options: Options) -> FieldValue | Fault:
     if kind in {Kind.DATE, Kind.DATETIME}:
         return _date(bare, options)
     if not re.fullmatch(r"[-+]?[0-9]+(\.[0-9]+)?", bare):
-        return Fault("literal", text, f"{text!r} is not a number as it is written here: a decimal point and no grouping.")
+        return Fault(
+            "literal",
+            text,
+            f"{text!r} is not a number as it is written here: a decimal point and no grouping.",
+        )
     number = Decimal(bare)
     if kind is Kind.DECIMAL:
         return number

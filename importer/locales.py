@@ -33,8 +33,13 @@ class DateFormat:
 
     __slots__ = ("_pattern", "digits_only", "text")
 
-    _TOKENS: Final = {"yyyy": r"(?P<y>\d{4})", "mm": r"(?P<m>\d{2})", "m": r"(?P<m>\d{1,2})", "dd": r"(?P<d>\d{2})",
-                      "d": r"(?P<d>\d{1,2})"}
+    _TOKENS: Final = {
+        "yyyy": r"(?P<y>\d{4})",
+        "mm": r"(?P<m>\d{2})",
+        "m": r"(?P<m>\d{1,2})",
+        "dd": r"(?P<d>\d{2})",
+        "d": r"(?P<d>\d{1,2})",
+    }
 
     def __init__(self, text: str) -> None:
         """Take the format.
@@ -94,7 +99,9 @@ def locale(name: str) -> Locale:
     try:
         known = BabelLocale.parse(name.replace("-", "_"))
     except (UnknownLocaleError, ValueError, TypeError):
-        raise ValueError(f"The locale {name!r} is not known. Write for instance nb-NO, sv-SE, da-DK, fi-FI or en-GB.") from None
+        raise ValueError(
+            f"The locale {name!r} is not known. Write for instance nb-NO, sv-SE, da-DK, fi-FI or en-GB."
+        ) from None
     symbols = known.number_symbols.get("latn") or known.number_symbols
     short = str(known.date_formats["short"].pattern)
     return Locale(

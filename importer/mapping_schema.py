@@ -20,7 +20,7 @@ _SOURCES: Final[Node] = {
     "column": {"description": "The header of the column that holds the value.", "type": ["string", "number"]},
     "value": {"description": "The same value for every document.", "type": _SCALAR},
     "template": {
-        "description": "Text with {{ row['Header'] }} and {{ param.name }} in it; one {{ expression }} alone keeps its type.",
+        "description": "Text with {{ row['Header'] }} or {{ param.name }} in it; {{ one }} alone keeps its type.",
         "type": "string",
     },
 }
@@ -38,7 +38,10 @@ _BLANK: Final[Node] = {"description": "What a blank cell does: omit leaves the f
 _FORMAT: Final[Node] = {"description": "How text cells write dates, such as dd.mm.yyyy.", "type": "string"}
 _OPTIONS: Final[Dictionary[str, Node]] = {
     "text": {
-        "type": {"description": "Read the cell as this first.", "enum": ["text", "integer", "decimal", "date", "boolean"]},
+        "type": {
+            "description": "Read the cell as this first.",
+            "enum": ["text", "integer", "decimal", "date", "boolean"],
+        },
         "format": _FORMAT,
         "pad": {
             "description": "Fill digits up with zeros to this length, for identifiers that Excel stripped of zeros.",
@@ -49,7 +52,7 @@ _OPTIONS: Final[Dictionary[str, Node]] = {
         "as": {"description": "displayed: take a number as Excel displays it (0000).", "enum": ["displayed"]},
         "pattern": {"description": "A regular expression that the whole value must match.", "type": "string"},
         "blank": {
-            "description": "What a blank cell does: omit leaves the field out, clear sends an empty text, error is a problem.",
+            "description": "What a blank cell does: omit (leave the field out), clear (send an empty text) or error.",
             "enum": ["omit", "clear", "error"],
         },
     },
@@ -68,10 +71,15 @@ _OPTIONS: Final[Dictionary[str, Node]] = {
     "boolean": {"type": {"enum": ["boolean"]}, "blank": {**_BLANK, "enum": ["omit", "error"]}},
     "date": {"type": {"enum": ["date"]}, "format": _FORMAT, "blank": {**_BLANK, "enum": ["omit", "error"]}},
     "datetime": {
-        "type": {"enum": ["datetime", "date"]}, "format": _FORMAT, "blank": {**_BLANK, "enum": ["omit", "error"]}
+        "type": {"enum": ["datetime", "date"]},
+        "format": _FORMAT,
+        "blank": {**_BLANK, "enum": ["omit", "error"]},
     },
     "period": {
-        "format": {"description": "mmyyyy where the cell holds 012025; other spellings need none.", "enum": ["mmyyyy", "yyyymm"]},
+        "format": {
+            "description": "mmyyyy where the cell holds 012025; other spellings need none.",
+            "enum": ["mmyyyy", "yyyymm"],
+        },
         "blank": {**_BLANK, "enum": ["omit", "error"]},
     },
 }
@@ -111,25 +119,35 @@ def build() -> Node:
 def _properties(endpoints: Dictionary[str, Endpoint]) -> Node:
     return {
         "version": {"description": "The version of the mapping language: 1.", "const": 1},
-        "name": {"description": "The name of this mapping; default: the file's name.", "type": ["string", "number"]},
+        "name": {
+            "description": "The name of this mapping; default: the file's name.",
+            "type": ["string", "number"],
+        },
         "endpoint": {
             "description": "What each document becomes.",
             "type": "string",
             "enum": list(endpoints),
             "enumDescriptions": [endpoint.description for endpoint in endpoints.values()],
         },
-        "api": {"description": "The version of the API's path; default v1.", "type": "string", "enum": ["v1", "v2"]},
+        "api": {
+            "description": "The version of the API's path; default v1.",
+            "type": "string",
+            "enum": ["v1", "v2"],
+        },
         "workbook": _workbook(),
         "where": {
-            "description": "Only rows for which this {{ expression }} is true are imported; the others are reported as filtered.",
+            "description": "Only rows for which this {{ expression }} is true are imported; the others are filtered.",
             "type": "string",
         },
         "parameters": _parameters(),
         "key": {
-            "description": "What tells documents apart: rows with the same key form one document. Unique for this endpoint.",
+            "description": "What tells documents apart: rows with the same key form one document.",
             "$ref": "#/definitions/text field",
         },
-        "fields": {"description": "Fields of the document: one value per document, so its rows must agree.", "type": "object"},
+        "fields": {
+            "description": "Fields of the document: one value per document, so its rows must agree.",
+            "type": "object",
+        },
         "lines": True,
         "totals": _totals(),
         "template": {
@@ -146,8 +164,15 @@ def _workbook() -> Node:
         "additionalProperties": False,
         "properties": {
             "file": {"description": "The workbook, relative to the mapping.", "type": "string"},
-            "sheet": {"description": "The sheet's name; default: the only visible sheet.", "type": ["string", "number"]},
-            "header_row": {"description": "The row with the headers; default 1.", "type": "integer", "minimum": 1},
+            "sheet": {
+                "description": "The sheet's name; default: the only visible sheet.",
+                "type": ["string", "number"],
+            },
+            "header_row": {
+                "description": "The row with the headers; default 1.",
+                "type": "integer",
+                "minimum": 1,
+            },
             "locale": {
                 "description": "How text cells write numbers and dates, such as nb-NO; no default is guessed.",
                 "type": "string",
@@ -157,7 +182,10 @@ def _workbook() -> Node:
                 "type": "string",
                 "enum": ["error", "skip", "include"],
             },
-            "encoding": {"description": "The encoding of a .csv file, such as utf-8 or cp1252.", "type": "string"},
+            "encoding": {
+                "description": "The encoding of a .csv file, such as utf-8 or cp1252.",
+                "type": "string",
+            },
             "delimiter": {"description": "The delimiter of a .csv file, such as ;", "type": "string"},
         },
     }

@@ -84,7 +84,10 @@ class Known:
 
 
 def make_plan(
-    mapping: Mapping, sheet: Sheet, params: Dictionary[str, FieldValue | None], selection: Selection | None = None
+    mapping: Mapping,
+    sheet: Sheet,
+    params: Dictionary[str, FieldValue | None],
+    selection: Selection | None = None,
 ) -> Plan:
     """Return the plan for a sheet, with every problem of it.
 
@@ -149,8 +152,8 @@ class _Maker:
             sheet=self.sheet,
             documents=tuple(ordered),
             held=tuple(held),
-            problems=tuple([*held, *collapse(self.sheet, chosen, self.counts)]),
-            warnings=tuple([*mapping_warnings(self.mapping), *scattered_keys(self.sheet, chosen)]),
+            problems=(*held, *collapse(self.sheet, chosen, self.counts)),
+            warnings=(*mapping_warnings(self.mapping), *scattered_keys(self.sheet, chosen)),
             totals=totals,
         )
 
@@ -198,7 +201,12 @@ class _Maker:
         )
         if isinstance(rendered, list):
             faults = [
-                Problem(sheet=self.sheet.name, row=numbers[0], code=fault.code, message=f"Document {key!r}: {fault.message}")
+                Problem(
+                    sheet=self.sheet.name,
+                    row=numbers[0],
+                    code=fault.code,
+                    message=f"Document {key!r}: {fault.message}",
+                )
                 for fault in rendered
             ]
             return Document(key=key, rows=numbers, status=Status.INVALID, problems=tuple(faults))
@@ -253,7 +261,9 @@ def _told(problems: list[Problem], new: Problem) -> bool:
 
 
 def _expectation(sheet: Sheet, total: Total, found: str) -> Problem:
-    message = f"What the total {total.name!r} expects is not a number ({found}). Write a number or {{{{ param.name }}}}."
+    message = (
+        f"What the total {total.name!r} expects is not a number ({found}). Write a number or {{{{ param.name }}}}."
+    )
     return Problem(sheet=sheet.name, column=total.column, code="total_expectation", message=message)
 
 
@@ -265,7 +275,10 @@ def _mismatch(sheet: Sheet, total: Total) -> Problem:
         column=total.column,
         value=None if total.sum is None else f"{total.sum:f}",
         code="total_mismatch",
-        message=f"The total {total.name!r} {found}, but {total.expect:f} is expected{gap}. Nothing is sent until they agree.",
+        message=(
+            f"The total {total.name!r} {found}, but {total.expect:f} is expected{gap}. "
+            "Nothing is sent until they agree."
+        ),
     )
 
 
@@ -297,7 +310,7 @@ def _decide_one(document: Document, known: Known) -> Document:
         return replace(document, status=Status.CHANGED, message=message)
     if past.state != "accepted":
         message = (
-            f"An attempt on {_day(past.at)} (run {past.run_id}) ended in doubt: the document may or may not be in Visma. "
+            f"An attempt on {_day(past.at)} (run {past.run_id}) ended in doubt: it may or may not be in Visma. "
             "Nothing was sent. Look it up in Visma before anything else."
         )
         return replace(document, status=Status.UNKNOWN, message=message, number=past.number)
@@ -305,8 +318,8 @@ def _decide_one(document: Document, known: Known) -> Document:
         message = f"Accepted on {_day(past.at)}{_as_number(past.number)} (run {past.run_id}); nothing was sent."
         return replace(document, status=Status.ALREADY_ACCEPTED, message=message, number=past.number)
     message = (
-        f"Accepted on {_day(past.at)}{_as_number(past.number)} (run {past.run_id}) with other content; nothing was sent. "
-        f"Correct it in Visma, or take the row back to what was sent. {_command(document)}"
+        f"Accepted on {_day(past.at)}{_as_number(past.number)} (run {past.run_id}) with other content; nothing was "
+        f"sent. Correct it in Visma, or take the row back to what was sent. {_command(document)}"
     )
     return replace(document, status=Status.CHANGED, message=message, number=past.number)
 

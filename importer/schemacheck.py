@@ -19,6 +19,8 @@ from importer.yamlfile import FileFault, PlainText, YamlFile, YamlPath, did_you_
 
 _INTEGER = re.compile(r"[-+]?[0-9]+")
 _NUMBER = re.compile(r"[-+]?[0-9]+(\.[0-9]+)?")
+_BOOLEAN = re.compile("true|True|TRUE|false|False|FALSE")
+_NULL = re.compile("|~|null")
 _BOOLEANS = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
 _ARTICLES = {
     "object": "a group of 'name: value' lines",
@@ -50,6 +52,10 @@ def _plain(pattern: re.Pattern[str]) -> Any:
     return lambda _checker, value: isinstance(value, PlainText) and pattern.fullmatch(value) is not None
 
 
+def _is(kind: type) -> Any:
+    return lambda _checker, value: isinstance(value, kind)
+
+
 def _const(_validator: Any, const: Any, instance: Any, _schema: Any) -> Iterator[ValidationError]:
     if _typed(instance, const) != const:
         yield ValidationError(f"{instance!r} was expected to be {const!r}")
@@ -69,17 +75,17 @@ def validator_class() -> Any:
     """Return a draft-07 validator that reads this program's text scalars."""
     checker = TypeChecker(
         {
-            "object": lambda _c, value: isinstance(value, dict),
-            "array": lambda _c, value: isinstance(value, list),
-            "string": lambda _c, value: isinstance(value, str),
+            "object": _is(dict),
+            "array": _is(list),
+            "string": _is(str),
             "integer": _plain(_INTEGER),
             "number": _plain(_NUMBER),
-            "boolean": lambda _c, value: as_boolean(value) is not None,
-            "null": lambda _c, value: isinstance(value, PlainText) and value in {"", "~", "null"},
+            "boolean": _plain(_BOOLEAN),
+            "null": _plain(_NULL),
         }
     )
     words = {"const": _const, "minimum": _bound(-1), "maximum": _bound(1)}
-    return extend(Draft7Validator, validators=words, type_checker=checker)
+    return extend(Draft7Validator, validators=words, type_checker=checker)  # type: ignore[no-untyped-call]
 
 
 @cache
@@ -103,13 +109,16 @@ Wording = tuple[YamlPath, bool, str, str]
 
 def _words(error: ValidationError) -> list[Wording]:
     path: YamlPath = tuple(error.absolute_path)
-    word = error.validator
+    word: Any = error.validator
+    value: Any = error.instance
+    schema: Any = error.schema
     if word == "additionalProperties":
-        return [_unknown_key(path, key, error.schema) for key in error.instance if _extra(key, error.schema)]
+        return [_unknown_key(path, key, schema) for key in value if _extra(key, schema)]
     if word == "required":
-        missing = [key for key in error.validator_value if key not in error.instance]
+        wanted: Any = error.validator_value
+        missing = [key for key in wanted if key not in value]
         where = f" in {_place(path)}" if path else ""
-        return [(path, True, f"{key!r} is missing{where}.", _description(error.schema, key)) for key in missing]
+        return [(path, True, f"{key!r} is missing{where}.", _description(schema, key)) for key in missing]
     if word is None:
         return [(path, True, f"{str(path[-1])!r} has no use with this endpoint.", "Delete it.")]
     message, hint = _value_words(word, error)
@@ -122,11 +131,18 @@ def _extra(key: str, schema: Any) -> bool:
 
 def _unknown_key(path: YamlPath, key: str, schema: Any) -> Wording:
     where = f"in {_place(path)}" if path else "at the top of the file"
-    return (*path, key), True, f"{key!r} is not known {where}.", did_you_mean(key, list(schema.get("properties", {})))
+    return (
+        (*path, key),
+        True,
+        f"{key!r} is not known {where}.",
+        did_you_mean(key, list(schema.get("properties", {}))),
+    )
 
 
 def _value_words(word: object, error: ValidationError) -> tuple[str, str]:
-    value, wanted = error.instance, error.validator_value
+    value: Any = error.instance
+    wanted: Any = error.validator_value
+    schema: Any = error.schema
     shown = repr(str(value)) if isinstance(value, str) else _ARTICLES["array" if isinstance(value, list) else "object"]
     place = _place(tuple(error.absolute_path)) if error.absolute_path else "The file"
     if word == "type":
@@ -139,9 +155,12 @@ def _value_words(word: object, error: ValidationError) -> tuple[str, str]:
     if word == "const":
         return f"{place} must be {wanted}; found {shown}.", ""
     if word in {"minimum", "maximum"}:
-        return f"{place}: {value} is not allowed; {'at least' if word == 'minimum' else 'at most'} {wanted}.", ""
+        return (
+            f"{place}: {value} is not allowed; {'at least' if word == 'minimum' else 'at most'} {wanted}.",
+            "",
+        )
     if word == "pattern":
-        return f"{place}: {shown} is not allowed here.", error.schema.get("description", "")
+        return f"{place}: {shown} is not allowed here.", schema.get("description", "")
     if word in {"oneOf", "anyOf", "not"}:
         return f"{place} needs exactly one of 'column', 'value' and 'template'.", ""
     if word in {"minItems", "minProperties", "minLength"}:

@@ -16,13 +16,20 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, TemplateNotFound, TemplateSyntaxError, Undefined
+from jinja2 import (
+    Environment,
+    FileSystemLoader,
+    StrictUndefined,
+    TemplateNotFound,
+    TemplateSyntaxError,
+    Undefined,
+)
 from jinja2 import Template as JinjaTemplate
 from jsonschema import Draft7Validator, FormatChecker, ValidationError
 
 from importer import resources
 from importer.errors import MappingError
-from importer.expression import RUNTIME_ERRORS, SafeEnvironment, restrict
+from importer.expression import RUNTIME_ERRORS, SafeEnvironment, reason_of, restrict
 from importer.fields import schema_of
 from importer.mapping import Mapping
 from importer.model import ABSENT, Absent
@@ -68,7 +75,11 @@ def to_json(value: Any) -> str:
     if isinstance(value, float):
         return plain(Decimal(repr(value)))
     if isinstance(value, dict):
-        return "{" + ",".join(f"{json.dumps(str(name), ensure_ascii=False)}:{to_json(item)}" for name, item in value.items()) + "}"
+        return (
+            "{"
+            + ",".join(f"{json.dumps(str(name), ensure_ascii=False)}:{to_json(item)}" for name, item in value.items())
+            + "}"
+        )
     if isinstance(value, list | tuple):
         return "[" + ",".join(to_json(item) for item in value) + "]"
     raise TypeError(f"a {type(value).__name__} cannot be written into a body")
@@ -110,7 +121,7 @@ class BodyTemplate:
         try:
             text = self._template.render(values)
         except RUNTIME_ERRORS as error:
-            return [RenderFault("template", f"The template {self._where(error)} failed: {_reason(error)}.")]
+            return [RenderFault("template", f"The template {self._where(error)} failed: {reason_of(error)}.")]
         if len(text) > _MAX_BODY:
             return [RenderFault("template", f"The template {self._mapping.template} gives {len(text):,} characters.")]
         try:
@@ -136,7 +147,7 @@ class BodyTemplate:
         if isinstance(error, json.JSONDecodeError):
             line = text.splitlines()[error.lineno - 1].strip() if text else ""
             where = f" at {_show(line)!r}"
-        quoted = ' Write {{ value }} without quotes around it: the quotes are added.' if '""' in text else ""
+        quoted = " Write {{ value }} without quotes around it: the quotes are added." if '""' in text else ""
         return f"What the template {self._mapping.template} gives is not JSON{where}: {error}.{quoted}"
 
 
@@ -242,25 +253,34 @@ def canonical(node: Any) -> str:
 
 
 def _words(error: ValidationError) -> list[RenderFault]:
+    schema: Any = error.schema
+    wanted: Any = error.validator_value
+    found: Any = error.instance
     place = ".".join(f"[{step + 1}]" if isinstance(step, int) else str(step) for step in error.absolute_path)
     place = place.replace(".[", "[")
     if error.validator == "additionalProperties":
-        known = list(error.schema.get("properties", {}))
-        extra = [name for name in error.instance if name not in known]
+        known = list(schema.get("properties", {}))
+        extra = [name for name in found if name not in known]
         where = f"in {place}" if place else "in the body"
         return [
-            RenderFault("unknown_field", f"The API does not know {name!r} {where}. {did_you_mean(name, known)}".rstrip())
+            RenderFault(
+                "unknown_field",
+                f"The API does not know {name!r} {where}. {did_you_mean(name, known)}".rstrip(),
+            )
             for name in extra
         ]
     if error.validator == "required":
-        missing = [name for name in error.validator_value if name not in error.instance]
+        missing = [name for name in wanted if name not in found]
         return [RenderFault("wrapping", f"{place or 'The body'} lacks {name!r} around its value.") for name in missing]
     if error.validator == "type":
-        shape = "around it" if isinstance(error.instance, dict) or error.validator_value == "object" else "type"
-        return [RenderFault("body_type", f"{place} must be a JSON {error.validator_value}; check its {shape} in the template.")]
+        shape = "around it" if isinstance(error.instance, dict) or wanted == "object" else "type"
+        return [
+            RenderFault(
+                "body_type",
+                f"{place} must be a JSON {wanted}; check its {shape} in the template.",
+            )
+        ]
     if error.validator in {"format", "pattern"}:
-        wanted = error.schema.get("x-pattern-hint") or {"date": "a date such as 2025-01-27"}.get(
-            str(error.validator_value), str(error.validator_value)
-        )
-        return [RenderFault("pattern", f"{place}: {error.instance!r} is not {wanted}.")]
+        kind = schema.get("x-pattern-hint") or {"date": "a date such as 2025-01-27"}.get(str(wanted), str(wanted))
+        return [RenderFault("pattern", f"{place}: {error.instance!r} is not {kind}.")]
     return [RenderFault("body", f"{place}: {error.message}.")]

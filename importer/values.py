@@ -8,7 +8,8 @@ import math
 import re
 import unicodedata
 from collections.abc import Mapping as Dictionary
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from dataclasses import field as data_field
 from datetime import date, datetime, time, timedelta
 from decimal import ROUND_HALF_EVEN, ROUND_HALF_UP, Decimal
 from typing import Final
@@ -18,7 +19,7 @@ from importer.locales import BOOLEAN_WORDS, DateFormat, Locale, parse_number
 from importer.model import ABSENT, CellValue, Fault, FieldValue
 
 #: White space that people do not see: it is taken off both ends of a text, line breaks are not.
-_EDGE: Final = " \t\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u200b\u202f\u205f\u2060\u3000\ufeff"
+_EDGE: Final = " \t\u00a0\u1680\u200b\u202f\u205f\u2060\u3000\ufeff" + "".join(map(chr, range(0x2000, 0x200B)))
 _MAX_EXACT: Final = 2**53
 _NOISE_ULPS: Final = 4
 _EXCEL_DIGITS: Final = 15
@@ -36,7 +37,7 @@ class Options:
     date_format: DateFormat | None = None
     decimals: int | None = None
     round: str | None = None
-    codes: Dictionary[str, FieldValue] = field(default_factory=dict)
+    codes: Dictionary[str, FieldValue] = data_field(default_factory=dict)
     pad: int | None = None
     displayed: bool = False
     pattern: str | None = None
@@ -187,7 +188,9 @@ def _code(value: CellValue, options: Options) -> FieldValue | Fault:
             return options.codes[spelling]
     known = ", ".join(list(options.codes)[:12])
     return Fault(
-        "not_in_map", text, f"{text!r} is not in the mapping's code list ({known}). Correct the cell or add it to map."
+        "not_in_map",
+        text,
+        f"{text!r} is not in the mapping's code list ({known}). Correct the cell or add it to map.",
     )
 
 
@@ -201,7 +204,11 @@ def _text(value: CellValue, options: Options, _locale: Locale | None, number_for
     if isinstance(value, Decimal):
         return _number_as_text(value, options, number_format)
     if isinstance(value, bool):
-        return Fault("boolean_in_text", shown(value), "The cell holds TRUE or FALSE, but the field takes text. Use map.")
+        return Fault(
+            "boolean_in_text",
+            shown(value),
+            "The cell holds TRUE or FALSE, but the field takes text. Use map.",
+        )
     return Fault(
         "date_in_text",
         shown(value),
@@ -228,7 +235,9 @@ def _number_as_text(value: Decimal, options: Options, number_format: str | None)
         if display is not None:
             return display
         return Fault(
-            "not_displayable", digits, f"How Excel displays {digits} with its format {number_format!r} is not certain. "
+            "not_displayable",
+            digits,
+            f"How Excel displays {digits} with its format {number_format!r} is not certain. "
             "Format the column as text and type it again.",
         )
     return Fault(
@@ -240,7 +249,7 @@ def _number_as_text(value: Decimal, options: Options, number_format: str | None)
 
 
 def displayed(value: Decimal, number_format: str | None) -> str | None:
-    """Return a number as Excel displays it, where that is certain: whole numbers as General, `0`, `0000` and the like."""
+    """Return a number as Excel displays it, where that is certain: whole numbers as General, `0` or `0000`."""
     form = number_format or "General"
     if value < 0 or value != value.to_integral_value():
         return None
@@ -265,7 +274,7 @@ def _decimal(value: CellValue, options: Options, locale: Locale | None, _format:
     return Fault(
         "too_many_decimals",
         plain(number),
-        f"{plain(number)} has more than {options.decimals} decimals. Correct the cell, or say round: half_up in the mapping.",
+        f"{plain(number)} has more than {options.decimals} decimals. Correct the cell, or say round: half_up.",
     )
 
 
@@ -275,7 +284,11 @@ def _number(value: CellValue, locale: Locale | None) -> Decimal | Fault:
     if isinstance(value, str):
         return parse_number(value, locale)
     kind = "TRUE or FALSE" if isinstance(value, bool) else "a date or a time"
-    return Fault("not_a_number", shown(value), f"The cell holds {kind}, but the field takes a number. Correct the cell.")
+    return Fault(
+        "not_a_number",
+        shown(value),
+        f"The cell holds {kind}, but the field takes a number. Correct the cell.",
+    )
 
 
 def _integer(value: CellValue, _options: Options, locale: Locale | None, _format: str | None) -> FieldValue | Fault:
@@ -329,7 +342,9 @@ def _typed_date(value: CellValue, options: Options, locale: Locale | None) -> da
         value = plain(value)
     if not isinstance(value, str):
         return Fault(
-            "not_a_date", shown(value), f"The cell holds {shown(value)}, not a date. Format the cell as a date in Excel."
+            "not_a_date",
+            shown(value),
+            f"The cell holds {shown(value)}, not a date. Format the cell as a date in Excel.",
         )
     formats = [options.date_format] if options.date_format else [DateFormat("yyyy-mm-dd")]
     if not options.date_format and locale and locale.date_format:
@@ -340,7 +355,9 @@ def _typed_date(value: CellValue, options: Options, locale: Locale | None) -> da
             return day
     if options.date_format or (locale and locale.date_format):
         return Fault(
-            "not_a_date", value, f"{value!r} is not a date written as {formats[-1].text}. Correct the cell or the format."
+            "not_a_date",
+            value,
+            f"{value!r} is not a date written as {formats[-1].text}. Correct the cell or the format.",
         )
     return Fault(
         "date_format",

@@ -25,7 +25,18 @@ from importer.values import cell_value, clean, shown
 
 #: Custom document property by which a report of this program is known when it is given to `run` again.
 REPORT_MARK: Final = "visma-import report"
-_ERRORS: Final = {"#NULL!", "#DIV/0!", "#VALUE!", "#REF!", "#NAME?", "#NUM!", "#N/A", "#GETTING_DATA", "#SPILL!", "#CALC!"}
+_ERRORS: Final = {
+    "#NULL!",
+    "#DIV/0!",
+    "#VALUE!",
+    "#REF!",
+    "#NAME?",
+    "#NUM!",
+    "#N/A",
+    "#GETTING_DATA",
+    "#SPILL!",
+    "#CALC!",
+}
 _MAX_BYTES: Final = 1_500_000_000
 _MAX_MEMBERS: Final = 5_000
 _OLE: Final = b"\xd0\xcf\x11\xe0"
@@ -105,8 +116,12 @@ def opened(file: Path) -> Iterator[tuple[Any, zipfile.ZipFile]]:
     try:
         handle = file.open("rb")
     except OSError as error:
-        reason = "there is no such file" if isinstance(error, FileNotFoundError) else (error.strerror or "unknown reason")
-        raise WorkbookError(f"The workbook {str(file)!r} cannot be opened: {reason.lower()}.{_near_files(file)}") from None
+        reason = (
+            "there is no such file" if isinstance(error, FileNotFoundError) else (error.strerror or "unknown reason")
+        )
+        raise WorkbookError(
+            f"The workbook {str(file)!r} cannot be opened: {reason.lower()}.{_near_files(file)}"
+        ) from None
     with handle:
         _refuse_other_formats(file, handle)
         try:
@@ -119,7 +134,15 @@ def opened(file: Path) -> Iterator[tuple[Any, zipfile.ZipFile]]:
                     book.close()
         except WorkbookError:
             raise
-        except (zipfile.BadZipFile, KeyError, ValueError, EOFError, TypeError, SyntaxError, DefusedXmlException) as error:
+        except (
+            zipfile.BadZipFile,
+            KeyError,
+            ValueError,
+            EOFError,
+            TypeError,
+            SyntaxError,
+            DefusedXmlException,
+        ) as error:
             reason = str(error).splitlines()[0][:120] if str(error) else type(error).__name__
             raise WorkbookError(
                 f"The workbook {file.name!r} is damaged or incomplete ({reason}). Open it in Excel, save it again as "
@@ -128,7 +151,9 @@ def opened(file: Path) -> Iterator[tuple[Any, zipfile.ZipFile]]:
 
 
 def _near_files(file: Path) -> str:
-    near = get_close_matches(file.name, [p.name for p in file.parent.glob("*.xls*")], n=1) if file.parent.is_dir() else []
+    near = (
+        get_close_matches(file.name, [p.name for p in file.parent.glob("*.xls*")], n=1) if file.parent.is_dir() else []
+    )
     return f" Did you mean {near[0]!r}?" if near else " Name it on the command line or under workbook: file."
 
 
@@ -137,20 +162,24 @@ def _refuse_other_formats(file: Path, handle: IO[bytes]) -> None:
     handle.seek(0)
     if start[:4] == _OLE:
         raise WorkbookError(
-            f"{file.name!r} is protected by a password or an old .xls workbook. Open it in Excel, take the password off, "
-            "and save it as .xlsx."
+            f"{file.name!r} is protected by a password or an old .xls workbook. Open it in Excel, take the password "
+            "off, and save it as .xlsx."
         )
     if not start:
         raise WorkbookError(f"{file.name!r} is empty (0 bytes). Export it again.")
     if start[:2] != b"PK":
-        raise WorkbookError(f"{file.name!r} is not an .xlsx workbook, whatever its name says. Save it as .xlsx in Excel.")
+        raise WorkbookError(
+            f"{file.name!r} is not an .xlsx workbook, whatever its name says. Save it as .xlsx in Excel."
+        )
 
 
 def _refuse_bombs(file: Path, archive: zipfile.ZipFile) -> None:
     members = archive.infolist()
     size = sum(member.file_size for member in members)
     if len(members) > _MAX_MEMBERS or size > _MAX_BYTES or len({m.filename for m in members}) != len(members):
-        raise WorkbookError(f"{file.name!r} unpacks to {size:,} bytes in {len(members)} parts; that is no workbook to trust.")
+        raise WorkbookError(
+            f"{file.name!r} unpacks to {size:,} bytes in {len(members)} parts; that is no workbook to trust."
+        )
     if "[Content_Types].xml" not in archive.namelist():
         raise WorkbookError(f"{file.name!r} is a zip file but not an .xlsx workbook. Save it as .xlsx in Excel.")
 
@@ -182,7 +211,7 @@ def _choose(book: Any, file: Path, name: str | None, mark: ReportMark | None) ->
         return visible[0]
     names = ", ".join(ws.title for ws in visible) or "none"
     raise WorkbookError(
-        f"{file.name!r} has {len(visible)} visible sheets ({names}). Say which one in the mapping: workbook: sheet: NAME."
+        f"{file.name!r} has {len(visible)} visible sheets ({names}). Say which one: workbook: sheet: NAME."
     )
 
 
@@ -197,7 +226,7 @@ class _Facts:
 
     @classmethod
     def of(cls, archive: zipfile.ZipFile, worksheet: Any) -> "_Facts":
-        name = str(worksheet._worksheet_path).lstrip("/")  # noqa: SLF001 - the only way to the part's name
+        name = str(worksheet._worksheet_path).lstrip("/")
         data = archive.read(name)
         if not re.search(rb"<(?:\w+:)?(?:f[ />]|mergeCell )|\shidden=", data):
             return cls()
@@ -253,11 +282,16 @@ def _read_sheet(file: Path, worksheet: Any, header_row: int, facts: _Facts, mark
             blanks = []
     if headers is None or not any(headers):
         raise WorkbookError(
-            f"Row {header_row} of sheet {worksheet.title!r} in {file.name!r} holds no headers. Say in the mapping which "
-            "row does: workbook: header_row: N."
+            f"Row {header_row} of sheet {worksheet.title!r} in {file.name!r} holds no headers. Say in the mapping "
+            "which row does: workbook: header_row: N."
         )
     return Sheet(
-        file=file, name=worksheet.title, header_row=header_row, headers=headers, rows=tuple(rows), merged=facts.merged
+        file=file,
+        name=worksheet.title,
+        header_row=header_row,
+        headers=headers,
+        rows=tuple(rows),
+        merged=facts.merged,
     )
 
 
@@ -296,8 +330,10 @@ def _value(cell: Any, raw: object, missing: frozenset[str]) -> CellValue:
         letter = getattr(cell, "column_letter", "")
         if letter in missing:
             return Fault(
-                "not_calculated", "", "The cell holds a formula that was never calculated. Open the workbook in Excel, "
-                "let it calculate, and save it."
+                "not_calculated",
+                "",
+                "The cell holds a formula that was never calculated. Open the workbook in Excel, "
+                "let it calculate, and save it.",
             )
         return None
     if getattr(cell, "data_type", "") == "e" or (isinstance(raw, str) and raw in _ERRORS and cell.data_type != "s"):

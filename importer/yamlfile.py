@@ -118,9 +118,11 @@ def load(path: Path, name: str | None = None) -> YamlFile:
         raise _failure([_syntax(blank, error)]) from None
     except yaml.reader.ReaderError as error:
         line = text.count("\n", 0, error.position) + 1
-        message = f"The character {chr(error.character)!r} is not allowed in YAML." if isinstance(
-            error.character, int
-        ) else "The file is not readable as UTF-8 text."
+        message = (
+            f"The character {chr(error.character)!r} is not allowed in YAML."
+            if isinstance(error.character, int)
+            else "The file is not readable as UTF-8 text."
+        )
         raise _failure([blank.fault_at(Mark(line, 1), message, "Delete it; it may have come from a copy.")]) from None
     if node is None:
         raise _failure([FileFault(file=name, message="The file is empty.")])
@@ -157,7 +159,7 @@ def _bound(text: str, file: YamlFile) -> None:
     """Refuse what would make composing recurse or grow without end, by walking the flat stream of events."""
     depth = aliases = documents = 0
     for event in yaml.parse(text, Loader=yaml.SafeLoader):
-        mark = Mark(event.start_mark.line + 1, event.start_mark.column + 1)
+        mark = _mark(event.start_mark)
         if isinstance(event, yaml.events.DocumentStartEvent):
             documents += 1
             if documents > 1:
@@ -172,14 +174,20 @@ def _bound(text: str, file: YamlFile) -> None:
             raise _failure([file.fault_at(mark, f"The file is nested deeper than {_MAX_DEPTH} levels here.")])
         if aliases > _MAX_ALIASES:
             raise _failure([file.fault_at(mark, f"The file uses more than {_MAX_ALIASES} aliases ('*name').")])
-        if getattr(event, "tag", None) is not None and not isinstance(event, yaml.events.AliasEvent):
-            raise _failure([file.fault_at(mark, f"Tags such as {event.tag!r} are not used here; delete it.")])
+        if getattr(event, "tag", None) is not None:
+            raise _failure(
+                [file.fault_at(mark, f"Tags such as {getattr(event, 'tag', '')!r} are not used here; delete it.")]
+            )
+
+
+def _mark(mark: Any) -> Mark:
+    return Mark(mark.line + 1, mark.column + 1) if mark else Mark(1, 1)
 
 
 def _syntax(file: YamlFile, error: yaml.MarkedYAMLError) -> FileFault:
     problem = (error.problem or "this is not YAML").replace("\n", " ")
     place = error.problem_mark or error.context_mark
-    mark = Mark(place.line + 1, place.column + 1) if place else Mark(1, 1)
+    mark = _mark(place)
     line = file.lines[mark.line - 1] if 0 < mark.line <= len(file.lines) else ""
     hint = ""
     if "\t" in line[: mark.column]:
@@ -201,7 +209,7 @@ class _Walk:
 
     def value(self, node: yaml.Node, path: YamlPath) -> Any:
         self._nodes += 1
-        mark = Mark(node.start_mark.line + 1, node.start_mark.column + 1)
+        mark = _mark(node.start_mark)
         if self._nodes > _MAX_NODES or len(path) > _MAX_DEPTH:
             raise _failure([self.file.fault_at(mark, "The aliases ('*name') of this file expand without a bound.")])
         self.file.marks[path] = mark
@@ -214,7 +222,7 @@ class _Walk:
     def _mapping(self, node: yaml.Node, path: YamlPath) -> dict[Hashable, Any]:
         data: dict[Hashable, Any] = {}
         for key_node, value_node in node.value:
-            mark = Mark(key_node.start_mark.line + 1, key_node.start_mark.column + 1)
+            mark = _mark(key_node.start_mark)
             if not isinstance(key_node, yaml.ScalarNode):
                 self.faults.append(self.file.fault_at(mark, "A key is one word or a text, not a list or a group."))
                 continue

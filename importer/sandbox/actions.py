@@ -37,9 +37,7 @@ def _release(world: World, resource: Resource, _action: Action, stored: Stored) 
     if stored.status not in rules.CHANGEABLE:
         raise Refusal(answers.message(400, "Document can't be released because it is already released."))
     if stored.status == "Hold":
-        raise Refusal(
-            answers.message(400, f"{resource.record} '{stored.number}' is on hold and can't be released.")
-        )
+        raise Refusal(answers.message(400, f"{resource.record} '{stored.number}' is on hold and can't be released."))
     world.store.open_later(stored, world.clock() + world.settings.release_delay_s)
     return {"actionResult": "Queued"}
 

@@ -79,9 +79,7 @@ def state(world: World, call: Call, prefix: str, keys: Sequence[str]) -> Answer:
         "originalUri": f"{asked['origin']}{asked['path']}",
         "hasResponseContent": bool(done and body),
         "hasRequestContent": bool(asked["body"]),
-        "contentLocation": f"{call.origin}{prefix}/v1/background/{keys[0]}/content"
-        if done and body
-        else None,
+        "contentLocation": f"{call.origin}{prefix}/v1/background/{keys[0]}/content" if done and body else None,
         "responseHeaders": json.loads(headers) if done else {},
     }
     return as_json(200, shown)

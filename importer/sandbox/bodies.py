@@ -40,17 +40,13 @@ def take(catalog: Catalog, fields: Fields, body: Mapping[str, Any]) -> Taken:
     return taken
 
 
-def merge(
-    catalog: Catalog, fields: Fields, old: Mapping[str, Any], change: Mapping[str, Any]
-) -> dict[str, Any]:
+def merge(catalog: Catalog, fields: Fields, old: Mapping[str, Any], change: Mapping[str, Any]) -> dict[str, Any]:
     """Return a body with the fields that a change mentions replaced; objects are merged field by field."""
     merged = dict(old)
     for name, new in change.items():
         spec = fields[name]
         if spec.shape == "object":
-            inner = merge(
-                catalog, catalog.types[spec.kind], content(spec, old.get(name)) or {}, content(spec, new)
-            )
+            inner = merge(catalog, catalog.types[spec.kind], content(spec, old.get(name)) or {}, content(spec, new))
             merged[name] = {"value": inner} if spec.wrapped else inner
         else:
             merged[name] = new
@@ -68,9 +64,7 @@ def value(body: Mapping[str, Any], name: str) -> Any:
     return wrapper["value"] if wrapper is not None else None
 
 
-def _object(
-    catalog: Catalog, fields: Fields, body: Mapping[str, Any], path: str, taken: Taken
-) -> dict[str, Any]:
+def _object(catalog: Catalog, fields: Fields, body: Mapping[str, Any], path: str, taken: Taken) -> dict[str, Any]:
     """Take the fields of one object."""
     found: dict[str, Any] = {}
     for name, given in body.items():
@@ -107,9 +101,7 @@ def _list(catalog: Catalog, spec: Field, given: Any, place: str, taken: Taken) -
         taken.errors.append(_unfit(given, f"List<{spec.kind}>", place))
         return None
     taken.errors.extend(
-        _unfit(entry, spec.kind, f"{place}[{at}]")
-        for at, entry in enumerate(given)
-        if not isinstance(entry, dict)
+        _unfit(entry, spec.kind, f"{place}[{at}]") for at, entry in enumerate(given) if not isinstance(entry, dict)
     )
     fields = catalog.types[spec.kind]
     return [
@@ -144,11 +136,7 @@ def _fits(kind: str, given: Any) -> bool:
     if kind == "int":
         return isinstance(given, int) and not isinstance(given, bool) and -_INT_LIMIT <= given < _INT_LIMIT
     if kind == "number":
-        return (
-            isinstance(given, int | Decimal)
-            and not isinstance(given, bool)
-            and abs(Decimal(given)) < _DECIMAL_LIMIT
-        )
+        return isinstance(given, int | Decimal) and not isinstance(given, bool) and abs(Decimal(given)) < _DECIMAL_LIMIT
     if not isinstance(given, str):
         return False
     try:

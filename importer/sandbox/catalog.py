@@ -142,9 +142,7 @@ def _field(name: str, spec: str) -> Field:
     return Field(name, shape, kind.strip("{}[]"), not bare and shape != "list", read)
 
 
-def _resource(
-    name: str, row: Mapping[str, Any], types: Mapping[str, Fields], raw: Mapping[str, Any]
-) -> Resource:
+def _resource(name: str, row: Mapping[str, Any], types: Mapping[str, Fields], raw: Mapping[str, Any]) -> Resource:
     """Read one resource's row."""
     own = dict(row)
     return Resource(

@@ -51,9 +51,7 @@ def load() -> Company:
         for field, row in raw["codes"].items()
     }
     periods = raw["periods"]
-    return Company(
-        raw["currency"], periods["first"], periods["closed_before"], periods["last"], codes, raw["seed"]
-    )
+    return Company(raw["currency"], periods["first"], periods["closed_before"], periods["last"], codes, raw["seed"])
 
 
 def customers(company: Company) -> Iterator[tuple[str, dict[str, Any]]]:

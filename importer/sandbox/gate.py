@@ -37,8 +37,9 @@ class Gate:
                 self.world.store.count("writes")
         refused = tokens.refuse(self.world, call)
         over, headers = self.limiter.admit()
-        if refused or over:
-            return (refused or over or Answer(500)).plus(headers)
+        turned_away = refused or over
+        if turned_away:
+            return turned_away.plus(headers)
         routes.run_due(self.world)
         return self._with_faults(call, routes.respond).plus(headers)
 

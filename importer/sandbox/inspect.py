@@ -26,10 +26,7 @@ def documents(folder: Path, resource: str, *, seed: bool = False) -> list[dict[s
 def actions(folder: Path, resource: str, action: str) -> list[dict[str, Any]]:
     """Return the number and body of the actions of a kind that were carried out, in order."""
     sql = "SELECT number, body FROM actions WHERE resource = ? AND action = ? ORDER BY id"
-    return [
-        {"number": number, "body": jsontext.read(body)}
-        for number, body in _rows(folder, sql, (resource, action))
-    ]
+    return [{"number": number, "body": jsontext.read(body)} for number, body in _rows(folder, sql, (resource, action))]
 
 
 def writes(folder: Path) -> int:

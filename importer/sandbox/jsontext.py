@@ -6,8 +6,8 @@ import uuid
 from decimal import Decimal
 from typing import Any, NoReturn
 
-# The standard encoder cannot write a Decimal as a number. It is written as a text that starts with a mark nobody
-# can guess, and the quotes around such texts are taken away afterwards.
+# The standard encoder cannot write a Decimal as a number. It is written as a text that starts with a mark
+# nobody can guess, and the quotes around such texts are taken away afterwards.
 _MARK = uuid.uuid4().hex
 _MARKED = re.compile(f'"{_MARK}([^"]+)"')
 

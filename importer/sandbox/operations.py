@@ -100,15 +100,13 @@ def check_version(stored: Stored, call: Call) -> None:
     """Refuse with 412 when If-Match, which is quoted, names another version."""
     wanted = call.headers.get("if-match")
     if wanted not in (None, "*", f'"{stored.stamp}"'):
-        raise Refusal(
-            answers.message(412, "The record has been changed since the version stated in If-Match.")
-        )
+        raise Refusal(answers.message(412, "The record has been changed since the version stated in If-Match."))
 
 
 def body_of(world: World, fields: Fields, call: Call) -> dict[str, Any]:
     """Return a request's body, known fields only.
 
-    Raises: Refusal (400) for what is not a JSON object, a value of the wrong type, unknown fields when strict.
+    Raises: Refusal (400) for what is no JSON object, a value of the wrong type, unknown fields when strict.
     """
     try:
         raw = jsontext.read(call.body)

@@ -39,9 +39,7 @@ def _add_document_parts(resource: Resource, stored: Stored, found: dict[str, Any
     total = _NOTHING
     rate = Decimal(value(stored.body, "exchangeRate") or 1)
     taxable: dict[str, Decimal] = {}
-    for line, shown in zip(
-        stored.body.get(resource.lines, []), found.get(resource.lines or "", []), strict=True
-    ):
+    for line, shown in zip(stored.body.get(lines, []), found.get(lines, []), strict=True):
         amount = _amount(line)
         total += amount
         _amounts(shown, "amount", amount, rate)

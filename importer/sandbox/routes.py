@@ -85,9 +85,7 @@ def carry_out(world: World, route: Route, call: Call) -> Answer:
     if number is None:
         return operations.read_list(world, resource, call) if call.method == "GET" else Answer(404)
     if route.action:
-        return (
-            actions.act(world, resource, number, route.action, call) if call.method == "POST" else Answer(404)
-        )
+        return actions.act(world, resource, number, route.action, call) if call.method == "POST" else Answer(404)
     if call.method == "GET":
         return operations.read(world, resource, number)
     if call.method == "PUT":

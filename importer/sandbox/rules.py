@@ -28,9 +28,7 @@ def errors(
         yield from _line_errors(body.get(resource.lines, []))
 
 
-def fill(
-    resource: Resource, body: dict[str, Any], company: Company, party: Stored | None, today: str
-) -> None:
+def fill(resource: Resource, body: dict[str, Any], company: Company, party: Stored | None, today: str) -> None:
     """Put in what a new document may leave out: its date, its period, its currency."""
     if not resource.is_document:
         return
@@ -64,9 +62,7 @@ def _party_errors(resource: Resource, body: Mapping[str, Any], party: Stored | N
         yield f"The status of {label.lower()} '{number}' is 'Inactive'."
 
 
-def _code_errors(
-    catalog: Catalog, company: Company, fields: Fields, body: Mapping[str, Any]
-) -> Iterator[str]:
+def _code_errors(catalog: Catalog, company: Company, fields: Fields, body: Mapping[str, Any]) -> Iterator[str]:
     """Yield the codes of a body that the company does not have, those of its lines and addresses included."""
     for name, stored in body.items():
         spec = fields[name]
@@ -83,10 +79,7 @@ def _code_errors(
 def _period_errors(company: Company, body: Mapping[str, Any]) -> Iterator[str]:
     """Yield what is wrong with the two periods of a document, MMYYYY and YYYYMM."""
     period, posted = value(body, "financialPeriod") or "", value(body, "postPeriod") or ""
-    if (
-        not re.fullmatch(r"\d{4}(0[1-9]|1[0-2])", period)
-        or not company.first_period <= period <= company.last_period
-    ):
+    if not re.fullmatch(r"\d{4}(0[1-9]|1[0-2])", period) or not company.first_period <= period <= company.last_period:
         yield "Financial Period cannot be found in the system."
     elif posted != period[4:] + period[:4]:
         yield f"The post period '{posted}' and the financial period '{period}' disagree."

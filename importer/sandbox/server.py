@@ -96,9 +96,7 @@ class Sandbox:
         try:
             server = _Server((_ADDRESS, self._port), _Connection)
         except OSError as error:
-            raise StartError(
-                f"The sandbox cannot use port {self._port}: {error}. Choose another port."
-            ) from error
+            raise StartError(f"The sandbox cannot use port {self._port}: {error}. Choose another port.") from error
         self._store = Store(self._folder, tables)
         world = World(self._store, tables, company.load(), self.settings, self._clock)
         server.gate = Gate(world, Limiter(world), FaultBoard(self.faults), self._stopping.wait)

@@ -21,8 +21,8 @@ _TABLES = (
     "CREATE TABLE meta (key TEXT PRIMARY KEY, value)",
     """CREATE TABLE documents (
         id INTEGER PRIMARY KEY AUTOINCREMENT, resource TEXT NOT NULL, number TEXT NOT NULL,
-        status TEXT NOT NULL, body TEXT NOT NULL, created TEXT NOT NULL, modified TEXT NOT NULL, stamp INTEGER NOT NULL,
-        seed INTEGER NOT NULL, opens_at REAL, UNIQUE (resource, number))""",
+        status TEXT NOT NULL, body TEXT NOT NULL, created TEXT NOT NULL, modified TEXT NOT NULL,
+        stamp INTEGER NOT NULL, seed INTEGER NOT NULL, opens_at REAL, UNIQUE (resource, number))""",
     "CREATE INDEX opening ON documents (opens_at) WHERE opens_at IS NOT NULL",
     """CREATE TABLE actions (
         id INTEGER PRIMARY KEY AUTOINCREMENT, resource TEXT NOT NULL, number TEXT NOT NULL,
@@ -91,9 +91,7 @@ class Store:
 
     def count(self, key: str, start: int = 1) -> int:
         """Return the next number of a counter."""
-        sql = (
-            "INSERT INTO meta VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = value + 1 RETURNING value"
-        )
+        sql = "INSERT INTO meta VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = value + 1 RETURNING value"
         return int(self.rows(sql, (key, start))[0][0])
 
     def next_number(self, resource: Resource) -> str:

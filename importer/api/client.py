@@ -1,0 +1,195 @@
+"""Make one HTTP exchange with the API, and tell truthfully whether anything was sent and how much came back.
+
+Nothing here retries or follows a redirect, and no setting of the machine (proxy, .netrc) has a say. `requests` alone
+cannot tell "not sent" by the kind of its exception, and takes a response head cut by a plain close for a whole one; a
+connection class of ours puts both right.
+"""
+
+import http.client
+import threading
+from collections.abc import Mapping as Dictionary
+from dataclasses import dataclass, field
+from http.cookiejar import DefaultCookiePolicy
+from typing import Any, Final
+
+import requests
+from requests.adapters import HTTPAdapter
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConnectionError
+from urllib3.exceptions import SSLError as TlsError
+
+from importer import __version__
+
+#: Seconds to connect, and to wait for the next byte. The API's own limit for one request is 4 minutes.
+TIMEOUT_S: Final = (10.0, 250.0)
+_MAX_BODY: Final = 1_000_000
+_phase = threading.local()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """Hold a response whose head came whole."""
+
+    status: int
+    headers: Dictionary[str, str]
+    body: bytes
+    #: False when the body was cut, damaged or endless
+    whole: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NoAnswer:
+    """Say that no whole response head came."""
+
+    #: False only when it is certain that no byte of the request left
+    sent: bool
+    reason: str
+
+
+class _StrictResponse(http.client.HTTPResponse):
+    """Refuse a response head that ends before its blank line."""
+
+    def begin(self) -> None:
+        source = self.fp
+        self.fp = _HeadLines(source)  # type: ignore[assignment]
+        try:
+            super().begin()
+        finally:
+            if self.fp is not None:
+                self.fp = source
+
+
+class _HeadLines:
+    """Read the lines of a response head; a line that is cut is an error, an end before the first one is not ours."""
+
+    def __init__(self, source: Any) -> None:
+        self._source = source
+        self._begun = False
+
+    def readline(self, limit: int = -1) -> bytes:
+        line: bytes = self._source.readline(limit)
+        if not line.endswith(b"\n") and (line or self._begun):
+            raise http.client.IncompleteRead(line)
+        self._begun = True
+        return line
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._source, name)
+
+
+class _WatchedConnection(HTTPConnection):
+    """Note the moment from which bytes of the request may have left."""
+
+    response_class = _StrictResponse
+
+    def send(self, data: Any) -> None:
+        if self.sock is None:
+            self.connect()
+        _phase.sent = True
+        super().send(data)
+
+
+class _WatchedTlsConnection(HTTPSConnection):
+    response_class = _StrictResponse
+
+    def send(self, data: Any) -> None:
+        if self.sock is None:
+            self.connect()
+        _phase.sent = True
+        super().send(data)
+
+
+class _Pool(HTTPConnectionPool):
+    ConnectionCls = _WatchedConnection
+
+
+class _TlsPool(HTTPSConnectionPool):
+    ConnectionCls = _WatchedTlsConnection
+
+
+class _Adapter(HTTPAdapter):
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        super().init_poolmanager(*args, **kwargs)
+        self.poolmanager.pool_classes_by_scheme = {"http": _Pool, "https": _TlsPool}
+
+
+@dataclass
+class Client:
+    """Exchange requests with one host."""
+
+    base_url: str
+    timeout_s: tuple[float, float] = TIMEOUT_S
+    _session: requests.Session = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        session = requests.Session()
+        session.trust_env = False
+        session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+        adapter = _Adapter(max_retries=0)
+        session.mount("http://", adapter)
+        session.mount("https://", adapter)
+        session.headers = requests.structures.CaseInsensitiveDict(
+            {
+                "Accept": "application/json",
+                "Accept-Encoding": "identity",
+                "User-Agent": f"visma-import/{__version__}",
+            }
+        )
+        self._session = session
+
+    def close(self) -> None:
+        """Close every connection."""
+        self._session.close()
+
+    def exchange(self, method: str, path: str, body: bytes | None = None) -> Answer | NoAnswer:
+        """Send one request, once, and return what came back."""
+        headers = {"Content-Type": "application/json; charset=utf-8"} if body is not None else {}
+        _phase.sent = False
+        try:
+            response = self._session.request(
+                method,
+                self.base_url + path,
+                data=body,
+                headers=headers,
+                timeout=self.timeout_s,
+                allow_redirects=False,
+                stream=True,
+            )
+        except requests.RequestException as error:
+            return NoAnswer(sent=_phase.sent, reason=_reason(error))
+        with response:
+            content, whole = _body(response)
+            return Answer(
+                status=response.status_code, headers=dict(response.headers.items()), body=content, whole=whole
+            )
+
+
+def _body(response: requests.Response) -> tuple[bytes, bool]:
+    content = b""
+    try:
+        for chunk in response.iter_content(65_536):
+            content += chunk
+            if len(content) > _MAX_BODY:
+                response.close()
+                return content[:_MAX_BODY], False
+    except (requests.RequestException, OSError, http.client.HTTPException):
+        return content, False
+    return content, True
+
+
+def _reason(error: requests.RequestException) -> str:
+    """Say in plain words why there was no answer, without the address or anything that was sent."""
+    inner: Any = error.args[0] if error.args else error
+    cause = getattr(inner, "reason", inner)
+    if isinstance(cause, NameResolutionError):
+        return "the host's name is not known"
+    if isinstance(cause, ConnectTimeoutError) or isinstance(error, requests.ConnectTimeout):
+        return "the host did not answer in time"
+    if isinstance(cause, NewConnectionError):
+        return "the connection was refused"
+    if isinstance(cause, TlsError) or isinstance(error, requests.exceptions.SSLError):
+        return "the secure connection failed (certificate or encryption)"
+    if isinstance(error, requests.Timeout) or "timed out" in str(error).lower():
+        return "no answer came in time"
+    return "the connection was cut before a whole answer came"

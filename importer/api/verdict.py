@@ -1,0 +1,182 @@
+"""The table of verdicts: what an exchange means for a document. Whatever is not in it is `unknown`.
+
+Pure. Sources: FACTS sections 3 and 4 (statuses, shapes), DESIGN section 6 (a 500 with an ERP message is a rejection).
+"""
+
+import json
+import re
+from collections.abc import Mapping as Dictionary
+from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
+from enum import StrEnum
+from typing import Any, Final
+from urllib.parse import unquote, urlsplit
+
+from importer.api.client import Answer, NoAnswer
+from importer.model import Status
+
+_VISMA_ID: Final = re.compile(r"VismaId: [0-9a-fA-F-]{8,36}\.\s*")
+_NUMBER: Final = re.compile(r"[^\s/\\?#%\x00-\x1f]{1,60}")
+_REFUSALS: Final = frozenset({400, 404, 405, 406, 410, 413, 415, 422})
+_DEFAULT_WAIT_S: Final = 60.0
+_MAX_WAIT_S: Final = 3600.0
+_MAX_EVIDENCE: Final = 20_000
+
+
+class Then(StrEnum):
+    """Say how the run goes on after an exchange."""
+
+    NEXT = "next"
+    #: wait, then send the same document again: it was not processed
+    AGAIN = "again"
+    STOP = "stop"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """Say what one exchange means."""
+
+    status: Status
+    message: str
+    then: Then = Then.NEXT
+    number: str | None = None
+    http_status: int | None = None
+    wait_s: float = 0.0
+    #: what the API said, whole
+    evidence: str = ""
+
+
+def judge_create(result: Answer | NoAnswer, *, asked_number: str | None) -> Verdict:
+    """Return what the exchange that was to create a document means."""
+    if isinstance(result, NoAnswer):
+        return _no_answer(result)
+    return _answered(result) or _created(result, asked_number)
+
+
+def _no_answer(result: NoAnswer) -> Verdict:
+    if not result.sent:
+        message = f"Not sent: {result.reason}. Check the network and the target, then run again."
+        return Verdict(status=Status.NOT_SENT, message=message, then=Then.STOP)
+    return Verdict(status=Status.UNKNOWN, message=f"It may or may not be in Visma: {result.reason}.")
+
+
+def _answered(answer: Answer) -> Verdict | None:
+    """Judge every answer that does not depend on what was asked; None for a success."""
+    code, said = answer.status, error_message(answer)
+    facts: dict[str, Any] = {"http_status": code, "evidence": _evidence(answer)}
+    if code == 429:  # noqa: PLR2004 - the table is read by its codes
+        message = "The API's request limit was reached; the document was not processed."
+        return Verdict(
+            status=Status.NOT_SENT, message=message, then=Then.AGAIN, wait_s=_wait_s(answer.headers), **facts
+        )
+    if code == 425:  # noqa: PLR2004
+        return Verdict(status=Status.NOT_SENT, message="The API was not ready.", then=Then.AGAIN, wait_s=1.0, **facts)
+    if code == 401:  # noqa: PLR2004
+        message = (
+            "The API did not accept the credentials (401). Check the client and that the tenant is the company's, not "
+            "the customer's; then run again."
+        )
+        return Verdict(status=Status.NOT_SENT, message=_with(message, said), then=Then.STOP, **facts)
+    if code == 403:  # noqa: PLR2004
+        message = (
+            "The API refuses this client (403): a licence, role or scope is missing. Ask your Visma administrator."
+        )
+        return Verdict(status=Status.NOT_SENT, message=_with(message, said), then=Then.STOP, **facts)
+    if code == 412:  # noqa: PLR2004
+        message = "It was changed by someone since it was read (412)."
+        return Verdict(status=Status.REJECTED, message=_with(message, said), **facts)
+    if (code in _REFUSALS or code == 500) and answer.whole and said:  # noqa: PLR2004
+        return Verdict(status=Status.REJECTED, message=f"Visma answered: {said}", **facts)
+    if 200 <= code < 300:  # noqa: PLR2004
+        return None
+    message = f"It may or may not be in Visma: the answer was {code} without a reason that Visma gives itself."
+    return Verdict(status=Status.UNKNOWN, message=message, **facts)
+
+
+def _created(answer: Answer, asked: str | None) -> Verdict:
+    facts: dict[str, Any] = {"http_status": answer.status, "evidence": _evidence(answer)}
+    if answer.status != 201:  # noqa: PLR2004 - the only status that says created (FACTS 3, CONFIRMED)
+        message = f"It may or may not be in Visma: the answer was {answer.status} instead of 201."
+        return Verdict(status=Status.UNKNOWN, message=message, **facts)
+    location = answer.headers.get("Location")
+    number = number_of(location)
+    if location is None or number is None:
+        if not answer.whole:
+            return Verdict(status=Status.UNKNOWN, message="It may or may not be in Visma: the answer was cut.", **facts)
+        message = "Accepted, but the answer named no number that can be read; look the number up in Visma."
+        return Verdict(status=Status.ACCEPTED, message=message, **facts)
+    if asked is not None and number != asked:
+        message = (
+            f"Visma answered 201 for the number {number!r}, but {asked!r} was asked for. Look both up in Visma before "
+            "anything else: the number series may not take numbers of our own."
+        )
+        return Verdict(status=Status.UNKNOWN, message=message, number=number, **facts)
+    return Verdict(status=Status.ACCEPTED, message="", number=number, **facts)
+
+
+def number_of(location: str | None) -> str | None:
+    """Return the number at the end of a Location, or None where there is none that can be one.
+
+    Source: FACTS 3 (CONFIRMED): the id is the last path segment; the host may differ from the one called.
+    """
+    if not location:
+        return None
+    segment = unquote(urlsplit(location).path.rpartition("/")[2])
+    return segment if _NUMBER.fullmatch(segment) else None
+
+
+def error_message(answer: Answer) -> str:
+    """Return what the ERP says is wrong, in one line without the changing VismaId; empty where it says nothing.
+
+    Source: FACTS 4.1 (shapes A and B, any casing).
+    """
+    try:
+        raw = json.loads(answer.body.decode("utf-8-sig"))
+    except (ValueError, RecursionError):
+        return ""
+    if not isinstance(raw, dict):
+        return ""
+    data = {str(name).lower(): value for name, value in raw.items()}
+    text = next((data[name] for name in ("message", "exceptionmessage") if isinstance(data.get(name), str)), "")
+    fault = data.get("exceptionfaultcode")
+    if not text and fault:
+        text = f"IPP error {fault}"
+    lines = [line.strip() for line in _VISMA_ID.sub("", text).splitlines()]
+    return " ".join(line for line in lines if line)
+
+
+def grouping(verdict: Verdict) -> str:
+    """Return what makes rejections the same: the message without its numbers and names in quotes."""
+    return re.sub(r"'[^']*'|\d+", "*", verdict.message)
+
+
+def _with(message: str, said: str) -> str:
+    return f"{message} Visma answered: {said}" if said else message
+
+
+def _evidence(answer: Answer) -> str:
+    """Return what the API said, for support; never what was sent."""
+    kept = {
+        name: value for name, value in answer.headers.items() if name.lower() in {"location", "ipp-request-id", "etag"}
+    }
+    text = answer.body.decode("utf-8", "replace")[:_MAX_EVIDENCE]
+    return json.dumps({"status": answer.status, "headers": kept, "body": text}, ensure_ascii=False)
+
+
+def _wait_s(headers: Dictionary[str, str]) -> float:
+    """Return how long to wait after a 429.
+
+    Units: seconds. Source: FACTS 2 (CONFIRMED): Retry-After is whole seconds, X-RateLimit-Reset seconds left.
+    """
+    by_name = {name.lower(): value.strip() for name, value in headers.items()}
+    after = by_name.get("retry-after", "")
+    if after and not after.isdigit() and "date" in by_name:
+        try:
+            delta = parsedate_to_datetime(after) - parsedate_to_datetime(by_name["date"])
+        except (ValueError, TypeError):
+            return _DEFAULT_WAIT_S
+        return min(max(delta.total_seconds(), 0.0), _MAX_WAIT_S)
+    for text in (after, by_name.get("x-ratelimit-reset", "")):
+        if text.isdigit():
+            return min(float(text), _MAX_WAIT_S)
+    return _DEFAULT_WAIT_S

@@ -1,0 +1,79 @@
+"""The command line: arguments in, exit codes out. The only package that prints or exits.
+
+`commands` declares the commands, `inputs` reads what they are given, `sending` carries a run out, `screen` writes for
+people. Everything heavy is imported where it is used, so that the program starts at once.
+"""
+
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import Any
+
+import click
+
+from importer.errors import ImportFailed, MappingError, StartError
+
+
+def run_command(arguments: Sequence[str]) -> int:
+    """Run one command and return its exit code; nothing but `--debug` shows a traceback."""
+    from importer.cli.commands import cli
+
+    try:
+        result = cli.main(args=list(arguments), prog_name="visma-import", standalone_mode=False)
+        sys.stdout.flush()
+    except click.exceptions.Exit as error:
+        return error.exit_code
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        _say("Stopped by hand; nothing was sent.")
+        return StartError.exit_code
+    except ImportFailed as error:
+        _show_failure(error, arguments)
+        return error.exit_code
+    except BrokenPipeError:
+        with suppress(OSError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except Exception as error:  # noqa: BLE001 - the last resort: a bug, told in one line
+        if "--debug" in arguments:
+            traceback.print_exc()
+        _say(
+            f"visma-import has a bug: {type(error).__name__}. What was sent is in the journal. Run the command again "
+            "with --debug and report what it shows."
+        )
+        return 1
+    return result if isinstance(result, int) else 0
+
+
+def _say(text: str) -> None:
+    click.echo(text, err=True)
+
+
+def _show_failure(error: ImportFailed, arguments: Sequence[str]) -> None:
+    if "--debug" in arguments:
+        traceback.print_exc()
+    if "--json" in arguments:
+        from importer.cli.inputs import print_json
+
+        listed = [_fault_row(fault) for fault in getattr(error, "errors", ())] or [{"message": str(error)}]
+        print_json({"exit_code": error.exit_code, "errors": listed, "problems": [], "warnings": []})
+    from importer.cli.screen import printable
+
+    _say(printable(str(error)))
+    if isinstance(error, MappingError) and len(error.errors) > 1:
+        _say(f"{len(error.errors)} mistakes in the mapping.")
+
+
+def _fault_row(fault: Any) -> dict[str, Any]:
+    mark = fault.mark
+    return {
+        "file": fault.file,
+        "line": mark.line if mark else None,
+        "position": mark.column if mark else None,
+        "message": fault.message,
+        "hint": fault.hint,
+    }

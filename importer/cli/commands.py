@@ -1,0 +1,212 @@
+"""Declare the commands and their options; each imports what it needs when it runs."""
+
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, Final
+
+import click
+
+from importer import __version__
+from importer.errors import StartError, UsageError
+
+_PORT: Final = 8377
+_FILE = click.Path(path_type=Path)
+_EVERYWHERE = (
+    click.option("--json", "as_json", is_flag=True, help="Machine-readable on stdout, nothing else there."),
+    click.option("--quiet", is_flag=True, help="Only what matters."),
+    click.option("--debug", is_flag=True, expose_value=False, help="Show where a failure came from."),
+)
+_INPUT = (
+    click.argument("mapping", type=_FILE),
+    click.argument("workbook", required=False, type=_FILE),
+    click.option("--param", multiple=True, metavar="NAME=VALUE", help="A parameter of the mapping (repeatable)."),
+    click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Only the first N documents."),
+    click.option("--only", multiple=True, metavar="KEY", help="Only the document with this key (repeatable)."),
+)
+_REPORT = click.option("--report", "report_folder", type=_FILE, metavar="DIR", help="The folder of the report.")
+_JOURNAL = click.option(
+    "--journal", "journal_path", type=_FILE, metavar="PATH", envvar="VISMA_IMPORT_JOURNAL", help="The journal file."
+)
+
+Command = Callable[..., Any]
+
+
+def _with(*options: Callable[[Command], Command]) -> Callable[[Command], Command]:
+    """Return a decorator that gives a command options, shown in this order."""
+
+    def decorate(command: Command) -> Command:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return decorate
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, prog_name="visma-import")
+def cli() -> None:
+    """Import Excel workbooks into Visma Net ERP: each document exactly once, each row accounted for."""
+
+
+@cli.command()
+@_with(*_INPUT, _REPORT, *_EVERYWHERE)
+def check(report_folder: Path | None, *, as_json: bool, quiet: bool, **given: Any) -> int:
+    """Read everything, render every body, show all problems at once. Sends nothing, opens no socket."""
+    from importer.cli import inputs
+
+    found = inputs.read_input(**given)
+    if report_folder is not None:
+        from importer.report import write_check
+
+        write_check(report_folder, found.plan.sheet, found.plan.documents, found.workbook)
+    code = StartError.exit_code if found.plan.problems else 0
+    if as_json:
+        inputs.print_json(inputs.check_data(found, code))
+    else:
+        inputs.show_check(found, report_folder, quiet=quiet)
+    return code
+
+
+@cli.command()
+@_with(
+    *_INPUT,
+    click.option("--target", default="sandbox", show_default=True, metavar="NAME", help="Where to send to."),
+    click.option("--skip-invalid", is_flag=True, help="Send the good documents although others are invalid."),
+    click.option("--yes", is_flag=True, expose_value=False, help="Ask nothing."),
+    _REPORT,
+    _JOURNAL,
+    *_EVERYWHERE,
+)
+def run(
+    target: str,
+    report_folder: Path | None,
+    journal_path: Path | None,
+    *,
+    skip_invalid: bool,
+    as_json: bool,
+    quiet: bool,
+    **given: Any,
+) -> int:
+    """Send each document once, then write the report."""
+    from importer.cli import inputs
+    from importer.plan import held_back
+    from importer.target import require_sandbox
+
+    require_sandbox(target)
+    found = inputs.read_input(**given)
+    if held_back(found.plan, skip_invalid=skip_invalid):
+        return inputs.refuse_to_start(found, as_json=as_json, quiet=quiet)
+    from importer.cli import sending
+    from importer.journal import open_journal
+    from importer.project import project_of
+
+    project = project_of(found.mapping.source.path.parent)
+    inputs.keep_workbook(found, project)
+    journal = open_journal(journal_path or project.journal)
+    try:
+        return sending.send(found, project, journal, report_folder, sending.Options(json=as_json, quiet=quiet))
+    finally:
+        journal.close()
+
+
+@cli.command()
+@click.argument("run_id", required=False, metavar="[RUN]")
+@_with(_REPORT, _JOURNAL, *_EVERYWHERE)
+def report(
+    run_id: str | None, report_folder: Path | None, journal_path: Path | None, *, as_json: bool, quiet: bool
+) -> int:
+    """Write a run's report again from the journal; without RUN, of the latest run."""
+    from importer.cli import sending
+    from importer.journal import open_journal
+    from importer.project import project_here
+
+    project = project_here(Path.cwd())
+    journal = open_journal(journal_path or project.journal, create=False)
+    try:
+        runs = journal.runs()
+        if not runs:
+            raise StartError("The journal holds no run yet.")
+        record = journal.run(run_id) if run_id else runs[0][0]
+        folder, notes = sending.rebuild_report(journal, record.run_id, project, report_folder)
+        outcomes = journal.outcomes(record.run_id)
+    finally:
+        journal.close()
+    sending.conclude(record, outcomes, folder, notes, sending.Options(json=as_json, quiet=quiet))
+    return 0
+
+
+@cli.command()
+@_with(_JOURNAL, *_EVERYWHERE)
+def history(journal_path: Path | None, *, as_json: bool, quiet: bool) -> int:  # noqa: ARG001 - nothing to be quiet of
+    """List the runs of this project, the latest first."""
+    from importer.cli import inputs, screen
+    from importer.journal import open_journal
+    from importer.project import project_here
+
+    journal = open_journal(journal_path or project_here(Path.cwd()).journal, create=False)
+    try:
+        runs = journal.runs()
+    finally:
+        journal.close()
+    if as_json:
+        inputs.print_json([screen.history_row(record, counts) for record, counts in runs])
+    else:
+        screen.history(screen.console(), runs)
+    return 0
+
+
+@cli.command()
+@click.argument("name", required=False)
+@_with(*_EVERYWHERE)
+def endpoints(name: str | None, *, as_json: bool, quiet: bool) -> int:  # noqa: ARG001 - nothing to be quiet of
+    """List the endpoints; with a NAME, its fields, their types and its template."""
+    from importer import catalogue
+    from importer.cli.inputs import print_json
+    from importer.endpoints import table
+    from importer.yamlfile import did_you_mean
+
+    known = table()
+    if name is not None and name not in known:
+        raise UsageError(f"There is no endpoint {name!r}. {did_you_mean(name, list(known))}")
+    if as_json:
+        rows = [{"name": row.name, "title": row.title, "description": row.description} for row in known.values()]
+        print_json(rows if name is None else catalogue.data(known[name]))
+    elif name is None:
+        for row in known.values():
+            click.echo(f"{row.name:28}{row.description}")
+    else:
+        click.echo(catalogue.text(known[name]))
+    return 0
+
+
+@cli.group(invoke_without_command=True)
+@click.option("--port", type=click.IntRange(1, 65535), default=_PORT, show_default=True, help="The port to serve on.")
+@click.pass_context
+def sandbox(context: click.Context, port: int) -> int:
+    """Serve the simulated API of this project on a loopback port, until Ctrl-C."""
+    if context.invoked_subcommand is not None:
+        return 0
+    from importer.project import project_here
+    from importer.sandbox import Sandbox
+
+    project = project_here(Path.cwd())
+    project.make_private()
+    box = Sandbox(project.sandbox, port=port).start()
+    click.echo(f"The sandbox serves at {box.base_url}/v1 (company {box.company_id}). Ctrl-C ends it.")
+    with suppress(KeyboardInterrupt):
+        box.serve_forever()
+    return 0
+
+
+@sandbox.command()
+def reset() -> int:
+    """Empty the sandbox of this project and give its company a new id."""
+    from importer.project import project_here
+    from importer.sandbox import reset as empty
+
+    project = project_here(Path.cwd())
+    project.make_private()
+    empty(project.sandbox)
+    click.echo("The sandbox is empty, and its company has a new id.")
+    return 0

@@ -1,0 +1,229 @@
+"""Write what people read in the terminal: problems, summaries, progress. Decides nothing."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import click
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from importer.model import Outcome, Problem, RunRecord, Status, Total
+from importer.values import shown
+
+SANDBOX_NOTICE: Final = "sandbox: nothing reached Visma"
+_MAX_SHOWN: Final = 200
+_MEANING: Final = {
+    Status.ACCEPTED: "confirmed by the API in this run",
+    Status.ALREADY_ACCEPTED: "accepted by an earlier run, the same content; not sent",
+    Status.CHANGED: "accepted earlier with other content; not sent, a person decides",
+    Status.INVALID: "did not become a document; correct the workbook, then run again",
+    Status.FILTERED: "left out by a rule",
+    Status.REJECTED: "the API will not have it; correct the row, then run again",
+    Status.NOT_SENT: "never reached the API; run again",
+    Status.UNKNOWN: "may or may not be in Visma; look it up before anything else",
+}
+_COLOURS: Final = {
+    Status.ACCEPTED: "green",
+    Status.ALREADY_ACCEPTED: "cyan",
+    Status.UNKNOWN: "bold red",
+    Status.REJECTED: "red",
+    Status.INVALID: "red",
+    Status.CHANGED: "yellow",
+    Status.NOT_SENT: "yellow",
+}
+EXIT_MEANING: Final = {
+    0: "every document is accepted, or was left out by a rule",
+    3: "could not start; nothing was sent",
+    4: "finished; some documents are invalid, rejected or changed",
+    5: "some documents are unknown: resolve them first",
+    6: "stopped early, nothing in doubt; run again",
+}
+
+
+def console(*, error: bool = False) -> Console:
+    """Return a console for people: colours and bars only on a terminal."""
+    return Console(stderr=error, highlight=False, soft_wrap=True)
+
+
+def place(problem: Problem, columns: Sequence[str | None]) -> str:
+    """Write where a problem is, as Excel would: `Invoices!C7`."""
+    from openpyxl.utils import get_column_letter
+
+    sheet = problem.sheet or ""
+    if problem.row is None:
+        return sheet
+    if problem.column in columns:
+        return f"{sheet}!{get_column_letter(columns.index(problem.column) + 1)}{problem.row}"
+    return f"{sheet} row {problem.row}"
+
+
+def problems(out: Console, found: Sequence[Problem], columns: Sequence[str | None], *, heading: str) -> None:
+    """Print problems, each with its place, column, value and what to do."""
+    if not found:
+        return
+    out.print(f"[bold]{escape(heading)}[/]")
+    for problem in found[:_MAX_SHOWN]:
+        parts = [place(problem, columns)]
+        if problem.column:
+            parts.append(problem.column)
+        if problem.value is not None and repr(problem.value) not in problem.message:
+            parts.append(repr(problem.value[:80]))
+        head = "  ".join(filter(None, parts))
+        if head:
+            out.print(f"  [yellow]{escape(head)}[/]")
+        out.print(f"    {escape(printable(problem.message))}")
+    if len(found) > _MAX_SHOWN:
+        out.print(f"  ... and {len(found) - _MAX_SHOWN} more; --json lists them all.")
+
+
+def plan_problems(
+    out: Console,
+    found: Sequence[Problem],
+    warnings: Sequence[Problem],
+    columns: Sequence[str | None],
+    *,
+    quiet: bool,
+) -> None:
+    """Print the warnings and the problems of a plan."""
+    if not quiet:
+        problems(out, warnings, columns, heading=f"{counted(len(warnings), 'warning')}:")
+    problems(out, found, columns, heading=f"{counted(len(found), 'problem')}:")
+
+
+def counted(number: int, word: str) -> str:
+    """Write a count with its word: `1 problem`, `2 problems`."""
+    return f"{number} {word}" if number == 1 else f"{number} {word}s"
+
+
+def printable(text: str) -> str:
+    """Return a text without characters that could move the cursor or colour the terminal."""
+    return "".join(char if char.isprintable() or char == "\n" else repr(char)[1:-1] for char in text)
+
+
+def totals(out: Console, found: Sequence[Total]) -> None:
+    """Print control totals."""
+    for total in found:
+        text = "cannot be added up" if total.sum is None else shown(total.sum)
+        if total.expect is not None:
+            text += f" (expected {shown(total.expect)}: {'agrees' if total.agrees else 'DIFFERS'})"
+        out.print(f"Total {escape(total.name)}: {text}")
+
+
+def summary(out: Console, record: RunRecord, outcomes: Sequence[Outcome]) -> None:
+    """Print the counts of a run, its totals and how it ended."""
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    table.add_column("status")
+    table.add_column("documents", justify="right")
+    table.add_column("rows", justify="right")
+    table.add_column("", overflow="fold")
+    for status in Status:
+        of = [outcome for outcome in outcomes if outcome.status is status]
+        if of:
+            rows = sum(len(outcome.rows) for outcome in of)
+            colour = _COLOURS.get(status, "default")
+            table.add_row(f"[{colour}]{status}[/]", str(len(of)), str(rows), _MEANING[status])
+    out.print(table, soft_wrap=False)
+    out.print(f"Rows read: {record.rows_read}, rows reported: {sum(len(outcome.rows) for outcome in outcomes)}")
+    totals(out, record.totals)
+    if record.stopped:
+        out.print(f"[bold]Stopped early:[/] {escape(printable(record.stopped))}")
+
+
+def troubles(out: Console, outcomes: Sequence[Outcome]) -> None:
+    """Print each document that a person has to look at."""
+    worth = {Status.REJECTED, Status.UNKNOWN, Status.CHANGED}
+    found = [outcome for outcome in outcomes if outcome.status in worth]
+    for outcome in found[:_MAX_SHOWN]:
+        rows = ", ".join(map(str, outcome.rows[:8])) + (" ..." if len(outcome.rows) > 8 else "")  # noqa: PLR2004
+        out.print(
+            f"[{_COLOURS[outcome.status]}]{outcome.status}[/] {escape(printable(str(outcome.key)))} (rows {rows})"
+        )
+        out.print(f"    {escape(printable(outcome.message))}")
+    if len(found) > _MAX_SHOWN:
+        out.print(f"  ... and {len(found) - _MAX_SHOWN} more; the report lists them all.")
+
+
+@dataclass
+class RunProgress:
+    """Show a bar on a terminal, a line now and then elsewhere, nothing when quiet."""
+
+    total: int
+    quiet: bool = False
+    done: int = 0
+    _bar: Progress | None = None
+    _task: Any = None
+    _counts: dict[Status, int] = field(default_factory=dict)
+    _said: int = 0
+
+    def __enter__(self) -> "RunProgress":
+        screen = console(error=True)
+        if screen.is_terminal and not self.quiet:
+            columns = (
+                TextColumn("{task.description}"),
+                BarColumn(),
+                MofNCompleteColumn(),
+                TimeRemainingColumn(),
+            )
+            self._bar = Progress(*columns, console=screen, transient=True)
+            self._bar.start()
+            self._task = self._bar.add_task("sending", total=self.total)
+        return self
+
+    def __exit__(self, *_exception: object) -> None:
+        if self._bar is not None:
+            self._bar.stop()
+
+    def settled(self, outcome: Outcome) -> None:
+        """Note that a document has its outcome."""
+        self.done += 1
+        self._counts[outcome.status] = self._counts.get(outcome.status, 0) + 1
+        if self._bar is not None:
+            self._bar.update(self._task, completed=self.done)
+        elif not self.quiet and (self.done == self.total or self.done - self._said >= max(self.total // 10, 1)):
+            self._said = self.done
+            counts = ", ".join(f"{count} {status}" for status, count in self._counts.items())
+            self._line(f"{self.done} of {self.total} documents: {counts}")
+
+    def waiting(self, seconds: float) -> None:
+        """Note that the run waits for the API's request limit."""
+        text = f"the API's request limit is reached: waiting {seconds:.0f} s (Ctrl-C stops safely)"
+        if self._bar is not None:
+            self._bar.update(self._task, description=text)
+        elif not self.quiet:
+            self._line(text)
+
+    @staticmethod
+    def _line(text: str) -> None:
+        click.echo(text, err=True)
+
+
+def history(out: Console, runs: Sequence[tuple[RunRecord, dict[Status, int]]]) -> None:
+    """Print the runs, one a line."""
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    for name in ("run", "started (UTC)", "mapping", "workbook", "target", "exit", "documents"):
+        table.add_column(name, overflow="fold")
+    for record, counts in runs:
+        code = "died" if record.exit_code is None else str(record.exit_code)
+        found = ", ".join(f"{count} {status}" for status, count in counts.items())
+        started = record.started_at[:16].replace("T", " ")
+        names = (escape(record.mapping_name), escape(record.workbook_name))
+        table.add_row(record.run_id, started, *names, record.target, code, found)
+    out.print(table, soft_wrap=False)
+
+
+def history_row(record: RunRecord, counts: dict[Status, int]) -> dict[str, Any]:
+    """Return one run as `history --json` prints it."""
+    return {
+        "run_id": record.run_id,
+        "started_at": record.started_at,
+        "finished_at": record.finished_at,
+        "exit_code": record.exit_code,
+        "mapping": record.mapping_name,
+        "endpoint": record.endpoint,
+        "workbook": {"name": record.workbook_name, "sha256": record.workbook_sha256},
+        "target": record.target,
+        "counts": {status.value: count for status, count in counts.items()},
+    }

@@ -1,0 +1,147 @@
+"""Carry a run out from the command line: sandbox, journal, progress, signals, report."""
+
+import secrets
+import signal
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Event
+from typing import Any
+
+import click
+
+from importer.api.client import Client
+from importer.cli import screen
+from importer.cli.inputs import Input, print_json
+from importer.errors import ImportFailed
+from importer.journal import Journal
+from importer.model import Document, Outcome, RunRecord
+from importer.plan import decide
+from importer.project import Project
+from importer.report import results, write_report
+from importer.run import Run, check_equations, first_outcomes, known, now_utc
+from importer.sandbox import Sandbox
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """Hold the options that every command has."""
+
+    json: bool
+    quiet: bool
+
+
+def send(given: Input, project: Project, journal: Journal, report_folder: Path | None, options: Options) -> int:
+    """Send the documents of a plan to the sandbox, report, and return the exit code."""
+    out = screen.console(error=options.json)
+    endpoint = given.mapping.endpoint
+    with Sandbox(project.sandbox) as sandbox:
+        record = _new_record(given, sandbox.company_id)
+        documents = decide(given.plan, known(journal, record.company, endpoint.name))
+        check_equations(record, first_outcomes(documents))
+        if not options.quiet:
+            _announce(out, given, documents)
+        client = Client(sandbox.base_url)
+        stop = Event()
+        with _signals(stop), screen.RunProgress(len(documents), quiet=options.quiet) as progress:
+            job = Run(record, endpoint, endpoint.path[given.mapping.api], journal, client, progress, stop)
+            try:
+                record, outcomes = job.execute(documents)
+            except ImportFailed:
+                with suppress(ImportFailed, OSError):
+                    rebuild_report(journal, record.run_id, project, report_folder)
+                raise
+            finally:
+                client.close()
+    folder, notes = rebuild_report(journal, record.run_id, project, report_folder)
+    conclude(record, outcomes, folder, notes, options)
+    return record.exit_code or 0
+
+
+def _new_record(given: Input, company: str) -> RunRecord:
+    return RunRecord(
+        run_id=secrets.token_hex(4),
+        started_at=now_utc(),
+        finished_at=None,
+        exit_code=None,
+        mapping_name=given.mapping.name,
+        mapping_file=given.mapping.source.path.name,
+        endpoint=given.mapping.endpoint.name,
+        workbook_name=given.workbook.name,
+        workbook_sha256=given.digest,
+        sheet=given.plan.sheet.name,
+        header_row=given.plan.sheet.header_row,
+        target="sandbox",
+        company=company.lower(),
+        simulated=True,
+        rows_read=given.plan.rows_read,
+        totals=given.plan.totals,
+    )
+
+
+def _announce(out: Any, given: Input, documents: Sequence[Document]) -> None:
+    out.print(screen.SANDBOX_NOTICE)
+    to_send = sum(document.status is None for document in documents)
+    name, sheet = given.workbook.name, given.plan.sheet
+    out.print(
+        f"{name}, sheet {sheet.name}: {given.plan.rows_read} rows, {len(documents)} documents, {to_send} to send.",
+        markup=False,
+    )
+    screen.problems(out, given.plan.warnings, sheet.headers, heading=f"{len(given.plan.warnings)} warnings")
+
+
+def conclude(
+    record: RunRecord, outcomes: Sequence[Outcome], folder: Path, notes: Sequence[str], options: Options
+) -> None:
+    """Print how a run ended: for programs on stdout, or for people."""
+    if options.json:
+        print_json({name: value for name, value in results(record, outcomes).items() if name != "documents"})
+    out = screen.console(error=options.json)
+    if not options.quiet:
+        screen.troubles(out, outcomes)
+        screen.summary(out, record, outcomes)
+    for note in notes:
+        out.print(note, markup=False)
+    out.print(f"Report: {_short(folder)}", markup=False)
+    code = record.exit_code
+    meaning = "the run did not end" if code is None else f"exit code {code}: {screen.EXIT_MEANING.get(code, '')}"
+    out.print(f"Run {record.run_id}, {meaning}.", markup=False)
+    if record.simulated:
+        out.print(screen.SANDBOX_NOTICE)
+
+
+def _short(folder: Path) -> str:
+    with suppress(ValueError):
+        return str(folder.resolve().relative_to(Path.cwd()))
+    return str(folder)
+
+
+def rebuild_report(journal: Journal, run_id: str, project: Project, folder: Path | None) -> tuple[Path, list[str]]:
+    """Write a run's report from what the journal holds."""
+    record = journal.run(run_id)
+    outcomes = journal.outcomes(run_id)
+    if folder is None:
+        stamp = record.started_at[:19].replace("-", "").replace(":", "").replace("T", "-")
+        safe = "".join(char if char.isalnum() or char in "-_." else "-" for char in record.mapping_name)
+        folder = project.reports / f"{safe}-{stamp}-{record.run_id}"
+    copy = project.workbook_copy(record.workbook_sha256)
+    return folder, write_report(folder, record, outcomes, copy if copy.exists() else None)
+
+
+@contextmanager
+def _signals(stop: Event) -> Iterator[None]:
+    """Let Ctrl-C and SIGTERM end the run after the document in flight; a second Ctrl-C leaves it in doubt."""
+
+    def on_signal(_number: int, _frame: Any) -> None:
+        if stop.is_set():
+            raise KeyboardInterrupt
+        stop.set()
+        click.echo("\nStopping after the document in flight ...", err=True)
+
+    before = {number: signal.signal(number, on_signal) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

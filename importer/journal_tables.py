@@ -1,0 +1,156 @@
+"""The journal's tables, and how a row of them is a noun of the program."""
+
+import json
+from dataclasses import asdict
+from decimal import Decimal
+from typing import Any, Final
+
+import sqlalchemy as sa
+
+from importer.model import Outcome, Problem, RunRecord, Status, Total
+
+FORMAT: Final = 1
+#: States of an attempt that forbid another one for the same document.
+LIVE: Final = ("sending", "accepted", "unknown")
+
+metadata = sa.MetaData()
+meta = sa.Table(
+    "meta",
+    metadata,
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("value", sa.Text, nullable=False),
+)
+run = sa.Table(
+    "run",
+    metadata,
+    sa.Column("run_id", sa.Text, primary_key=True),
+    sa.Column("started_at", sa.Text, nullable=False),
+    sa.Column("finished_at", sa.Text),
+    sa.Column("exit_code", sa.Integer),
+    sa.Column("mapping_name", sa.Text, nullable=False),
+    sa.Column("mapping_file", sa.Text, nullable=False),
+    sa.Column("endpoint", sa.Text, nullable=False),
+    sa.Column("workbook_name", sa.Text, nullable=False),
+    sa.Column("workbook_sha256", sa.Text, nullable=False),
+    sa.Column("sheet", sa.Text, nullable=False),
+    sa.Column("header_row", sa.Integer, nullable=False),
+    sa.Column("target", sa.Text, nullable=False),
+    sa.Column("company", sa.Text, nullable=False),
+    sa.Column("simulated", sa.Boolean, nullable=False),
+    sa.Column("rows_read", sa.Integer, nullable=False),
+    sa.Column("totals", sa.Text, nullable=False),
+    sa.Column("stopped", sa.Text, nullable=False),
+)
+attempt = sa.Table(
+    "attempt",
+    metadata,
+    sa.Column("attempt_id", sa.Integer, primary_key=True),
+    sa.Column("run_id", sa.Text, sa.ForeignKey("run.run_id"), nullable=False),
+    sa.Column("company", sa.Text, nullable=False),
+    sa.Column("endpoint", sa.Text, nullable=False),
+    sa.Column("key", sa.Text, nullable=False),
+    sa.Column("fingerprint", sa.Text, nullable=False),
+    sa.Column(
+        "state",
+        sa.Text,
+        sa.CheckConstraint("state IN ('sending', 'accepted', 'rejected', 'not_sent', 'unknown')"),
+        nullable=False,
+    ),
+    sa.Column("claimed_at", sa.Text, nullable=False),
+    sa.Column("settled_at", sa.Text),
+    sa.Column("number", sa.Text),
+    sa.Column("http_status", sa.Integer),
+    #: what the API said, whole, for support
+    sa.Column("evidence", sa.Text),
+)
+sa.Index(
+    "one_live_attempt",
+    attempt.c.company,
+    attempt.c.endpoint,
+    attempt.c.key,
+    unique=True,
+    sqlite_where=attempt.c.state.in_(LIVE),
+    postgresql_where=attempt.c.state.in_(LIVE),
+)
+sa.Index("attempt_body", attempt.c.company, attempt.c.endpoint, attempt.c.fingerprint)
+result = sa.Table(
+    "result",
+    metadata,
+    sa.Column("run_id", sa.Text, sa.ForeignKey("run.run_id"), primary_key=True),
+    sa.Column("position", sa.Integer, primary_key=True),
+    sa.Column("key", sa.Text),
+    sa.Column("status", sa.Text, nullable=False),
+    sa.Column("rows", sa.Text, nullable=False),
+    sa.Column("number", sa.Text),
+    sa.Column("http_status", sa.Integer),
+    sa.Column("message", sa.Text, nullable=False),
+    sa.Column("problems", sa.Text, nullable=False),
+    sa.Column("sent_at", sa.Text),
+)
+
+
+def outcome_row(outcome: Outcome) -> dict[str, Any]:
+    """Return what changes in a result when its document is settled."""
+    return {
+        "status": outcome.status.value,
+        "number": outcome.number,
+        "http_status": outcome.http_status,
+        "message": outcome.message,
+        "sent_at": outcome.sent_at,
+    }
+
+
+def result_row(run_id: str, outcome: Outcome) -> dict[str, Any]:
+    """Return an outcome as a row of `result`."""
+    return {
+        "run_id": run_id,
+        "position": outcome.position,
+        "key": outcome.key,
+        "rows": json.dumps(outcome.rows),
+        "problems": json.dumps([asdict(problem) for problem in outcome.problems], ensure_ascii=False),
+        **outcome_row(outcome),
+    }
+
+
+def read_outcome(row: Any) -> Outcome:
+    """Return a row of `result` as an outcome."""
+    return Outcome(
+        position=row["position"],
+        key=row["key"],
+        status=Status(row["status"]),
+        rows=tuple(json.loads(row["rows"])),
+        number=row["number"],
+        http_status=row["http_status"],
+        message=row["message"],
+        problems=tuple(Problem(**problem) for problem in json.loads(row["problems"])),
+        sent_at=row["sent_at"],
+    )
+
+
+def run_row(record: RunRecord) -> dict[str, Any]:
+    """Return a record as a row of `run`."""
+    row = {name: value for name, value in asdict(record).items() if name != "totals"}
+    return {**row, "totals": json.dumps([_total_row(total) for total in record.totals])}
+
+
+def _total_row(total: Total) -> dict[str, str | None]:
+    return {
+        "name": total.name,
+        "column": total.column,
+        "sum": None if total.sum is None else f"{total.sum:f}",
+        "expect": None if total.expect is None else f"{total.expect:f}",
+    }
+
+
+def read_run(row: Any) -> RunRecord:
+    """Return a row of `run` as a record."""
+    totals = tuple(
+        Total(
+            name=raw["name"],
+            column=raw["column"],
+            sum=None if raw["sum"] is None else Decimal(raw["sum"]),
+            expect=None if raw["expect"] is None else Decimal(raw["expect"]),
+        )
+        for raw in json.loads(row["totals"])
+    )
+    return RunRecord(**{**row, "totals": totals})

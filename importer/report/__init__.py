@@ -1,0 +1,85 @@
+"""Write the report of a run into a folder, each file whole or not at all.
+
+counts         documents and rows by status
+words          what statuses, exit codes and problems mean
+json_file      results.json
+workbook_file  results.xlsx: workbook_copy loads, columns makes room, cells writes, summary_sheet sums up
+"""
+
+import os
+import shutil
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
+
+from importer.errors import WorkbookError
+from importer.model import Outcome, RunRecord
+from importer.report import json_file
+
+Writer = Callable[[Path, RunRecord, Sequence[Outcome], Path | None], None]
+
+
+def _write_workbook(target: Path, record: RunRecord, outcomes: Sequence[Outcome], workbook: Path | None) -> None:
+    from importer.report import workbook_file
+
+    workbook_file.write(target, record, outcomes, workbook)
+
+
+def _write_json(target: Path, record: RunRecord, outcomes: Sequence[Outcome], _workbook: Path | None) -> None:
+    json_file.write(target, record, outcomes)
+
+
+#: In the order in which they are put in place: first the one that another program may hold open.
+FILES: Final[tuple[tuple[str, Writer], ...]] = (
+    ("results.xlsx", _write_workbook),
+    ("results.json", _write_json),
+)
+
+
+def write_report(folder: Path, record: RunRecord, outcomes: Sequence[Outcome], workbook: Path | None) -> list[str]:
+    """Write the report's files into a folder, in place of an earlier report; return notes for the user.
+
+    `workbook` is the kept copy of the workbook. Without it results.xlsx is left out, and a note says so.
+
+    Raises: OSError when the folder cannot be written.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    staging = folder / f".partial-{os.getpid()}"
+    shutil.rmtree(staging, ignore_errors=True)
+    staging.mkdir()
+    try:
+        ordered = sorted(outcomes, key=lambda outcome: outcome.position)
+        notes: list[str] = []
+        for name, writer in FILES:
+            try:
+                writer(staging / name, record, ordered, workbook)
+            except WorkbookError as error:
+                (staging / name).unlink(missing_ok=True)
+                notes.append(f"{name} was not written: {error}")
+            else:
+                _flush(staging / name)
+        _put_in_place(staging, folder)
+        return notes
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)
+
+
+def _put_in_place(staging: Path, folder: Path) -> None:
+    for name, _writer in FILES:
+        if (staging / name).exists():
+            (staging / name).replace(folder / name)
+        else:
+            # one that is left from another run would be taken for this run's
+            (folder / name).unlink(missing_ok=True)
+    _flush(folder)
+
+
+def _flush(path: Path) -> None:
+    """Have the disk hold a file, or the names in a folder, before going on."""
+    with suppress(PermissionError):  # Windows does not open folders
+        descriptor = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)

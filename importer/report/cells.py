@@ -1,0 +1,45 @@
+"""Put text into cells so that no spreadsheet program ever takes it for a formula."""
+
+import re
+from typing import Any, Final
+
+#: How many UTF-16 units Excel holds in a cell.
+_LIMIT: Final = 32_767
+_CUT: Final = " ... (see results.json)"
+_UNWRITABLE: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
+_ESCAPE: Final = re.compile("_(?=x[0-9A-Fa-f]{4}_)")
+_FORMULA_STARTS: Final = ("=", "+", "-", "@", "\t", "\n")
+
+
+def put_text(cell: Any, text: str) -> None:
+    """Write a text cell; an empty text leaves the cell blank."""
+    shown = writable(text)
+    cell.value = None
+    if not shown:
+        return
+    # Past the setter, which would look for a formula in the text.
+    cell._value = shown
+    cell.data_type = "s"
+    if shown.startswith(_FORMULA_STARTS):
+        cell.quotePrefix = True
+
+
+def writable(text: str) -> str:
+    """Return the text as a cell can hold it: cut to Excel's limit, without characters that XML has no place for."""
+    clean = _UNWRITABLE.sub("\ufffd", text.replace("\r\n", "\n").replace("\r", "\n"))
+    # Excel reads _x0041_ as the letter A; _x005F_ stands for the underscore itself.
+    return _ESCAPE.sub("_x005F_", _cut(clean))
+
+
+def _cut(text: str) -> str:
+    units = text.encode("utf-16-le")
+    if len(units) <= 2 * _LIMIT:
+        return text
+    return units[: 2 * (_LIMIT - len(_CUT))].decode("utf-16-le", "ignore") + _CUT
+
+
+def heading(value: object) -> str:
+    """Return a header cell's text as the reader of workbooks compares it."""
+    from importer.values import clean
+
+    return "" if value is None else clean(" ".join(str(value).split()))

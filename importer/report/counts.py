@@ -1,0 +1,23 @@
+"""Count the documents and rows of a run by status."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from importer.model import Outcome, Status
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Count:
+    """Hold how many documents have a status, and how many rows they have."""
+
+    documents: int = 0
+    rows: int = 0
+
+
+def count(outcomes: Iterable[Outcome]) -> dict[Status, Count]:
+    """Count by status; a status that no document has is there with zeros."""
+    counts = {status: Count() for status in Status}
+    for outcome in outcomes:
+        before = counts[outcome.status]
+        counts[outcome.status] = Count(documents=before.documents + 1, rows=before.rows + len(outcome.rows))
+    return counts

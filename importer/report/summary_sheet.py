@@ -1,0 +1,208 @@
+"""Add the summary sheet: what the run was, how it ended, how many, and how much."""
+
+import math
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any, Final
+
+from openpyxl.styles import Alignment, Border, Font, PatternFill, Side
+
+from importer.model import Outcome, RunRecord, Total
+from importer.report.cells import put_text
+from importer.report.counts import count
+from importer.report.words import MEANINGS, exit_meaning, notice
+
+TITLE: Final = "Import summary"
+_WIDTHS: Final = {"A": 20, "B": 16, "C": 16, "D": 16, "E": 12, "F": 22}
+_LINE_POINTS: Final = 15
+_EXCEL_DIGITS: Final = 15
+_RULE: Final = Side(style="thin", color="BFBFBF")
+_HEAD_FILL: Final = PatternFill("solid", fgColor="DDE3EA")
+_NOTICE_FILL: Final = PatternFill("solid", fgColor="FFF2CC")
+_GREY: Final = "7F7F7F"
+
+
+def add_summary(book: Any, record: RunRecord, outcomes: Sequence[Outcome]) -> str:
+    """Add the summary as the workbook's last sheet; return the name it got."""
+    sheet = book.create_sheet(_free_name(book))
+    page = _Page(sheet)
+    if notice(record):
+        page.banner(notice(record))
+    page.title(TITLE)
+    _facts(page, record)
+    _counts(page, record, outcomes)
+    if record.totals:
+        _totals(page, record.totals)
+    _for_print(sheet)
+    return str(sheet.title)
+
+
+def _free_name(book: Any) -> str:
+    taken = {name.casefold() for name in book.sheetnames}
+    name, turn = TITLE, 1
+    while name.casefold() in taken:
+        turn += 1
+        name = f"{TITLE} ({turn})"
+    return name
+
+
+class _Page:
+    """Write the sheet from top to bottom."""
+
+    def __init__(self, sheet: Any) -> None:
+        self.sheet = sheet
+        self.row = 1
+
+    def banner(self, text: str) -> None:
+        """Write a line that nobody can overlook."""
+        self.put("A", text, bold=True, size=12)
+        for letter in _WIDTHS:
+            self.sheet[f"{letter}{self.row}"].fill = _NOTICE_FILL
+        self.row += 2
+
+    def title(self, text: str) -> None:
+        """Write the sheet's title."""
+        self.put("A", text, bold=True, size=16)
+        self.sheet.row_dimensions[self.row].height = 24
+        self.row += 2
+
+    def fact(self, label: str, text: str) -> None:
+        """Write a label and what stands for it."""
+        self.put("A", label, color=_GREY)
+        self.wide("B", text)
+        self.row += 1
+
+    def head(self, *names: str) -> None:
+        """Write the header of a table, after a blank line."""
+        self.row += 1
+        for letter, name in zip(_WIDTHS, names, strict=False):
+            self.put(letter, name, bold=True, right=name in {"Documents", "Rows", "Sum", "Expected"})
+        for letter in _WIDTHS:
+            self.sheet[f"{letter}{self.row}"].fill = _HEAD_FILL
+        self.row += 1
+
+    def put(
+        self, letter: str, text: str, *, bold: bool = False, size: int = 11, color: str = "000000", right: bool = False
+    ) -> None:
+        """Write a text into the current row."""
+        cell = self.sheet[f"{letter}{self.row}"]
+        put_text(cell, text)
+        cell.font = Font(name="Calibri", sz=size, b=bold, color=color)
+        cell.alignment = Alignment(vertical="top", horizontal="right" if right else "left")
+
+    def wide(self, letter: str, text: str, color: str = "000000") -> None:
+        """Write a text from a column to the right edge, wrapped, the row as high as it needs."""
+        self.put(letter, text, color=color)
+        self.sheet.merge_cells(f"{letter}{self.row}:F{self.row}")
+        self.sheet[f"{letter}{self.row}"].alignment = Alignment(vertical="top", wrap_text=True)
+        width = sum(wide for name, wide in _WIDTHS.items() if name >= letter)
+        lines = sum(max(1, math.ceil(len(line) * 1.1 / width)) for line in text.split("\n"))
+        if lines > 1:
+            self.sheet.row_dimensions[self.row].height = lines * _LINE_POINTS + 1
+
+    def number(
+        self, letter: str, value: int | Decimal, style: str = "#,##0", *, bold: bool = False, grey: bool = False
+    ) -> None:
+        """Write a number into the current row."""
+        cell = self.sheet[f"{letter}{self.row}"]
+        cell.value = value
+        cell.number_format = style
+        cell.font = Font(name="Calibri", sz=11, b=bold, color=_GREY if grey else "000000")
+        cell.alignment = Alignment(vertical="top", horizontal="right")
+
+    def rule(self) -> None:
+        """Draw a line over the current row."""
+        for letter in _WIDTHS:
+            self.sheet[f"{letter}{self.row}"].border = Border(top=_RULE)
+
+
+def _facts(page: _Page, record: RunRecord) -> None:
+    facts = {
+        "Run": record.run_id,
+        "Mapping": record.mapping_name,
+        "Endpoint": record.endpoint,
+        "Workbook": record.workbook_name,
+        "Sheet": record.sheet,
+        "Target": record.target,
+        "Started": _moment(record.started_at),
+        "Finished": _moment(record.finished_at) if record.finished_at else "not written down",
+        "Result": exit_meaning(record.exit_code),
+        "Exit code": "" if record.exit_code is None else str(record.exit_code),
+        "Stopped": record.stopped,
+    }
+    for label, text in facts.items():
+        if text:
+            page.fact(label, text)
+
+
+def _moment(text: str) -> str:
+    try:
+        return f"{datetime.fromisoformat(text).astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
+    except ValueError:
+        return text
+
+
+def _counts(page: _Page, record: RunRecord, outcomes: Sequence[Outcome]) -> None:
+    counts = count(outcomes)
+    page.head("Status", "Documents", "Rows", "What it means, and what to do next")
+    for status, counted in counts.items():
+        grey = counted.documents == 0
+        page.rule()
+        page.put("A", status.value, bold=not grey, color=_GREY if grey else "000000")
+        page.number("B", counted.documents, grey=grey)
+        page.number("C", counted.rows, grey=grey)
+        page.wide("D", MEANINGS[status], _GREY if grey else "000000")
+        page.row += 1
+    documents = sum(counted.documents for counted in counts.values())
+    rows = [counted.rows for counted in counts.values() if counted.rows]
+    page.rule()
+    page.put("A", "Sum", bold=True)
+    page.number("B", documents, bold=True)
+    page.number("C", sum(rows), bold=True)
+    page.wide("D", _equation(record.rows_read, rows))
+    page.row += 1
+
+
+def _equation(rows_read: int, rows: list[int]) -> str:
+    terms = " + ".join(f"{number:,}" for number in rows) or "0"
+    if sum(rows) == rows_read:
+        return f"Rows read: {rows_read:,} = {terms}. Every row is accounted for."
+    return f"Rows read: {rows_read:,}, but {terms} = {sum(rows):,}. This is a mistake in the program; report it."
+
+
+def _totals(page: _Page, totals: Sequence[Total]) -> None:
+    page.head("Total", "Column", "Sum", "Expected", "Agrees")
+    for total in totals:
+        page.rule()
+        page.put("A", total.name)
+        page.put("B", total.column)
+        _amount(page, "C", total.sum, "unknown")
+        _amount(page, "D", total.expect, "not stated")
+        verdict = "" if total.expect is None else ("yes" if total.agrees else "NO")
+        page.put("E", verdict, bold=verdict == "NO")
+        page.row += 1
+
+
+def _amount(page: _Page, letter: str, amount: Decimal | None, otherwise: str) -> None:
+    if amount is None:
+        page.put(letter, otherwise, color=_GREY, right=True)
+        return
+    exponent = amount.as_tuple().exponent
+    decimals = max(2, -exponent) if isinstance(exponent, int) else 2
+    if len(amount.as_tuple().digits) > _EXCEL_DIGITS:
+        # Excel would change the last digits of such a number
+        page.put(letter, f"{amount:,f}", right=True)
+        return
+    page.number(letter, amount, "#,##0." + "0" * decimals)
+
+
+def _for_print(sheet: Any) -> None:
+    for letter, width in _WIDTHS.items():
+        sheet.column_dimensions[letter].width = width
+    sheet.sheet_view.showGridLines = False
+    sheet.page_setup.orientation = "portrait"
+    sheet.page_setup.paperSize = sheet.PAPERSIZE_A4
+    sheet.page_setup.fitToWidth = 1
+    sheet.page_setup.fitToHeight = 0
+    sheet.sheet_properties.pageSetUpPr.fitToPage = True
