@@ -89,9 +89,10 @@ class SafeEnvironment(ImmutableSandboxedEnvironment):
         Raises: SecurityError when the result would be enormous.
         """
         if operator == "*":
-            for one, other in ((left, right), (right, left)):
-                sequence = isinstance(one, str | list | tuple)
-                if sequence and isinstance(other, int) and len(one) * int(other) > _MAX_TEXT:
+            orders: tuple[tuple[Any, Any], ...] = ((left, right), (right, left))
+            for one, other in orders:
+                size = len(one) if isinstance(one, str | list | tuple) else 0
+                if size and type(other) is int and size > _MAX_TEXT // max(other, 1):
                     raise SecurityError("the text would become too long")
         if operator == "**" and isinstance(right, int | Decimal) and abs(right) > _MAX_POWER:
             raise SecurityError("the power is too large")

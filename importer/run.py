@@ -115,7 +115,6 @@ class Run:
         same, last = 0, ""
         for position, document in enumerate(documents):
             if document.status is not None:
-                self.progress.settled(outcomes[position])
                 continue
             if self.stop.is_set():
                 return "Stopped by hand."

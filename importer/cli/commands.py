@@ -57,9 +57,9 @@ def check(report_folder: Path | None, *, as_json: bool, quiet: bool, **given: An
 
     found = inputs.read_input(**given)
     if report_folder is not None:
-        from importer.report import write_check
+        from importer.cli.sending import report_check
 
-        write_check(report_folder, found.plan.sheet, found.plan.documents, found.workbook)
+        report_check(found, report_folder)
     code = StartError.exit_code if found.plan.problems else 0
     if as_json:
         inputs.print_json(inputs.check_data(found, code))

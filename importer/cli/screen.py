@@ -201,17 +201,13 @@ class RunProgress:
 
 
 def history(out: Console, runs: Sequence[tuple[RunRecord, dict[Status, int]]]) -> None:
-    """Print the runs, one a line."""
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    for name in ("run", "started (UTC)", "mapping", "workbook", "target", "exit", "documents"):
-        table.add_column(name, overflow="fold")
+    """Print the runs, two lines each, so that they fit into 80 columns."""
     for record, counts in runs:
-        code = "died" if record.exit_code is None else str(record.exit_code)
-        found = ", ".join(f"{count} {status}" for status, count in counts.items())
+        code = "did not end" if record.exit_code is None else f"exit {record.exit_code}"
         started = record.started_at[:16].replace("T", " ")
-        names = (escape(record.mapping_name), escape(record.workbook_name))
-        table.add_row(record.run_id, started, *names, record.target, code, found)
-    out.print(table, soft_wrap=False)
+        found = ", ".join(f"{count} {status}" for status, count in counts.items())
+        out.print(f"[bold]{record.run_id}[/]  {started} UTC  {code}  {escape(record.mapping_name)} to {record.target}")
+        out.print(f"          {escape(printable(record.workbook_name))}: {found}")
 
 
 def history_row(record: RunRecord, counts: dict[Status, int]) -> dict[str, Any]:

@@ -4,24 +4,28 @@ import secrets
 import signal
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from threading import Event
-from typing import Any
+from typing import Any, Final
 
 import click
 
 from importer.api.client import Client
 from importer.cli import screen
 from importer.cli.inputs import Input, print_json
-from importer.errors import ImportFailed
+from importer.errors import ImportFailed, StartError
 from importer.journal import Journal
-from importer.model import Document, Outcome, RunRecord
+from importer.model import Document, Outcome, RunRecord, Status
 from importer.plan import decide
 from importer.project import Project
-from importer.report import results, write_report
+from importer.report import write_report
+from importer.report.json_file import results
 from importer.run import Run, check_equations, first_outcomes, known, now_utc
 from importer.sandbox import Sandbox
+from importer.target import SANDBOX
+
+_CHECKED: Final = "Ready. This was a check: nothing was sent."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,14 +41,14 @@ def send(given: Input, project: Project, journal: Journal, report_folder: Path |
     out = screen.console(error=options.json)
     endpoint = given.mapping.endpoint
     with Sandbox(project.sandbox) as sandbox:
-        record = _new_record(given, sandbox.company_id)
+        record = new_record(given, run_id=secrets.token_hex(4), target=SANDBOX, company=sandbox.company_id)
         documents = decide(given.plan, known(journal, record.company, endpoint.name))
         check_equations(record, first_outcomes(documents))
         if not options.quiet:
             _announce(out, given, documents)
         client = Client(sandbox.base_url)
         stop = Event()
-        with _signals(stop), screen.RunProgress(len(documents), quiet=options.quiet) as progress:
+        with _signals(stop), screen.RunProgress(_to_send(documents), quiet=options.quiet) as progress:
             job = Run(record, endpoint, endpoint.path[given.mapping.api], journal, client, progress, stop)
             try:
                 record, outcomes = job.execute(documents)
@@ -59,9 +63,10 @@ def send(given: Input, project: Project, journal: Journal, report_folder: Path |
     return record.exit_code or 0
 
 
-def _new_record(given: Input, company: str) -> RunRecord:
+def new_record(given: Input, *, run_id: str, target: str, company: str) -> RunRecord:
+    """Return the record of a run that starts now."""
     return RunRecord(
-        run_id=secrets.token_hex(4),
+        run_id=run_id,
         started_at=now_utc(),
         finished_at=None,
         exit_code=None,
@@ -72,17 +77,29 @@ def _new_record(given: Input, company: str) -> RunRecord:
         workbook_sha256=given.digest,
         sheet=given.plan.sheet.name,
         header_row=given.plan.sheet.header_row,
-        target="sandbox",
+        target=target,
         company=company.lower(),
-        simulated=True,
+        simulated=target == SANDBOX,
         rows_read=given.plan.rows_read,
         totals=given.plan.totals,
     )
 
 
+def report_check(given: Input, folder: Path) -> None:
+    """Write the user's sheet with its mistakes marked, as a run that sent nothing."""
+    outcomes = [
+        replace(outcome, message=_CHECKED) if outcome.status is Status.NOT_SENT else outcome
+        for outcome in first_outcomes(given.plan.documents)
+    ]
+    record = new_record(given, run_id="check", target="none", company="")
+    code = StartError.exit_code if given.plan.problems else 0
+    record = replace(record, finished_at=now_utc(), exit_code=code)
+    write_report(folder, record, outcomes, given.workbook)
+
+
 def _announce(out: Any, given: Input, documents: Sequence[Document]) -> None:
     out.print(screen.SANDBOX_NOTICE)
-    to_send = sum(document.status is None for document in documents)
+    to_send = _to_send(documents)
     name, sheet = given.workbook.name, given.plan.sheet
     out.print(
         f"{name}, sheet {sheet.name}: {given.plan.rows_read} rows, {len(documents)} documents, {to_send} to send.",
@@ -109,6 +126,10 @@ def conclude(
     out.print(f"Run {record.run_id}, {meaning}.", markup=False)
     if record.simulated:
         out.print(screen.SANDBOX_NOTICE)
+
+
+def _to_send(documents: Sequence[Document]) -> int:
+    return sum(document.status is None for document in documents)
 
 
 def _short(folder: Path) -> str:
