@@ -92,7 +92,7 @@ class SafeEnvironment(ImmutableSandboxedEnvironment):
             orders: tuple[tuple[Any, Any], ...] = ((left, right), (right, left))
             for one, other in orders:
                 size = len(one) if isinstance(one, str | list | tuple) else 0
-                if size and type(other) is int and size > _MAX_TEXT // max(other, 1):
+                if size and type(other) is int and size * int(other) > _MAX_TEXT:
                     raise SecurityError("the text would become too long")
         if operator == "**" and isinstance(right, int | Decimal) and abs(right) > _MAX_POWER:
             raise SecurityError("the power is too large")

@@ -3,6 +3,8 @@
 import re
 from typing import Any, Final
 
+from importer.values import clean
+
 #: How many UTF-16 units Excel holds in a cell.
 _LIMIT: Final = 32_767
 _CUT: Final = " ... (see results.json)"
@@ -26,9 +28,9 @@ def put_text(cell: Any, text: str) -> None:
 
 def writable(text: str) -> str:
     """Return the text as a cell can hold it: cut to Excel's limit, without characters that XML has no place for."""
-    clean = _UNWRITABLE.sub("\ufffd", text.replace("\r\n", "\n").replace("\r", "\n"))
+    legal = _UNWRITABLE.sub("\ufffd", text.replace("\r\n", "\n").replace("\r", "\n"))
     # Excel reads _x0041_ as the letter A; _x005F_ stands for the underscore itself.
-    return _ESCAPE.sub("_x005F_", _cut(clean))
+    return _ESCAPE.sub("_x005F_", _cut(legal))
 
 
 def _cut(text: str) -> str:
@@ -40,6 +42,4 @@ def _cut(text: str) -> str:
 
 def heading(value: object) -> str:
     """Return a header cell's text as the reader of workbooks compares it."""
-    from importer.values import clean
-
     return "" if value is None else clean(" ".join(str(value).split()))

@@ -84,9 +84,11 @@ def _show(book: Any, sheet: Any) -> None:
     if sheet.sheet_state != "visible":
         return
     book.active = book.index(sheet)
-    for other in book.worksheets:
-        for view in other.views.sheetView:
-            view.tabSelected = other is sheet
+    views = {other.title: other.views for other in book.worksheets}
+    views |= {other.title: other.sheetViews for other in book.chartsheets}
+    for title, held in views.items():
+        for view in held.sheetView if held else ():
+            view.tabSelected = title == sheet.title
 
 
 class _Writer:
