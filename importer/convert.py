@@ -78,7 +78,7 @@ class Converter:
                 Problem(
                     sheet=self.sheet.name,
                     row=row.number,
-                    column=self._column(rule),
+                    column=self.column(rule),
                     code="key_missing",
                     message="The row has no key, so it belongs to no document. Fill the cell, or leave the row out.",
                 )
@@ -190,7 +190,8 @@ class Converter:
             return [rule.column]
         return rule.template.headers if rule.template else []
 
-    def _column(self, rule: Rule) -> str | None:
+    def column(self, rule: Rule) -> str | None:
+        """Return the one column a rule looks at, if it is one."""
         headers = list(self._headers(rule))
         return headers[0] if len(headers) == 1 else None
 
@@ -231,7 +232,7 @@ def period(value: object, form: str) -> tuple[int, int] | Fault:
         if re.fullmatch(r"\d{5,6}", text) and not form
         else ""
     )
-    return Fault("not_a_period", shown(value), f"{shown(value)!r} is not a period such as {wanted}.{hint}")
+    return Fault("not_a_period", shown(value), f"{shown(value)!r} is not a period such as {wanted}. Correct it.{hint}")
 
 
 def tree(members: Dictionary[str, Field], flat: Flat, prefix: tuple[Step, ...] = ()) -> dict[str, Any]:

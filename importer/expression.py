@@ -30,7 +30,7 @@ from jinja2.lexer import Token, TokenStream
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from importer.model import CellValue, Fault
-from importer.values import written
+from importer.values import clean, written
 
 _MAX_TEXT: Final = 65_536
 _MAX_POWER: Final = 64
@@ -89,12 +89,10 @@ class SafeEnvironment(ImmutableSandboxedEnvironment):
         Raises: SecurityError when the result would be enormous.
         """
         if operator == "*":
-            orders: tuple[tuple[Any, Any], ...] = ((left, right), (right, left))
-            for one, other in orders:
-                size = len(one) if isinstance(one, str | list | tuple) else 0
-                if size and type(other) is int and size * int(other) > _MAX_TEXT:
+            for one, other in ((left, right), (right, left)):
+                if isinstance(one, str | list | tuple) and isinstance(other, int) and len(one) * other > _MAX_TEXT:
                     raise SecurityError("the text would become too long")
-        if operator == "**" and isinstance(right, int | Decimal) and abs(right) > _MAX_POWER:
+        if operator == "**" and isinstance(right, int | Decimal) and abs(Decimal(right)) > _MAX_POWER:
             raise SecurityError("the power is too large")
         if operator == "%" and isinstance(left, str):
             raise SecurityError("text formatting with % is not available; write {{ }} instead")
@@ -173,7 +171,11 @@ class Expression:
         except _FaultInCell as error:
             return error.fault
         except RUNTIME_ERRORS as error:
-            return Fault("template", "", f"The template {self.source!r} failed here: {reason_of(error)}.")
+            return Fault(
+                "template",
+                "",
+                f"The template {self.source!r} failed here: {reason_of(error)}. Correct the cell or the template.",
+            )
         return _cell(value, self.source)
 
 
@@ -272,8 +274,10 @@ def reason_of(error: BaseException) -> str:
 
 def _cell(value: Any, source: str) -> CellValue | Fault:
     if isinstance(value, bool | str | Decimal | date):
-        if isinstance(value, str) and len(value) > _MAX_TEXT:
-            return Fault("template", "", f"The template {source!r} gives a text of {len(value):,} characters.")
+        if isinstance(value, str):
+            if len(value) > _MAX_TEXT:
+                return Fault("template", "", f"The template {source!r} gives a text of {len(value):,} characters.")
+            return clean(value)
         if isinstance(value, Decimal) and not value.is_finite():
             return Fault("template", str(value), f"The template {source!r} gives {value}, which is no number.")
         return value

@@ -45,7 +45,7 @@ def column_problems(mapping: Mapping, sheet: Sheet) -> list[Problem]:
         if header in sheet.columns or header in found:
             continue
         mark = mapping.source.fault(place, "").mark
-        where = f"{mapping.source.name}, line {mark.line}" if mark else mapping.source.name
+        where = f"{mapping.source.path.name}, line {mark.line}" if mark else mapping.source.path.name
         if header in sheet.repeated:
             code, text = (
                 "repeated_column",
@@ -86,7 +86,7 @@ def hidden_rows(mapping: Mapping, sheet: Sheet) -> list[Problem]:
     if not hidden or mapping.workbook.hidden_rows != "error":
         return []
     message = (
-        f"{len(hidden)} rows are hidden or filtered away in Excel ({row_list(hidden)}). Show them, or say in the "
+        f"Hidden or filtered away in Excel: {row_list(hidden)}. Show them, or say in the "
         "mapping what they do: workbook: hidden_rows: include or skip."
     )
     return [Problem(sheet=sheet.name, row=hidden[0].number, code="hidden_rows", message=message)]
@@ -182,9 +182,10 @@ def _conflict(
     )
 
 
-def repeated_numbers(sheet: Sheet, documents: list[Document]) -> list[Document]:
+def repeated_numbers(mapping: Mapping, sheet: Sheet, documents: list[Document]) -> list[Document]:
     """Hold documents that ask for a number which another document of the sheet asks for too."""
     by_number: dict[str, list[Document]] = {}
+    rule = _rule_of(mapping, (mapping.endpoint.number_field or "",))
     for document in documents:
         if document.number is not None:
             by_number.setdefault(document.number, []).append(document)
@@ -200,6 +201,7 @@ def repeated_numbers(sheet: Sheet, documents: list[Document]) -> list[Document]:
             problem = Problem(
                 sheet=sheet.name,
                 row=document.rows[0],
+                column=rule.column if rule else None,
                 value=document.number,
                 code="number_twice",
                 message=message,

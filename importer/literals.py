@@ -46,7 +46,7 @@ def _read(text: str, kind: Kind, options: Options) -> FieldValue | Fault:
 
 def _date(text: str, options: Options) -> FieldValue | Fault:
     day = options.date_format.parse(text) if options.date_format else None
-    if day:
+    if isinstance(day, date):
         return day
     try:
         if re.fullmatch(r"\d{4}-\d\d-\d\d", text):

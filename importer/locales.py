@@ -32,6 +32,7 @@ class DateFormat:
     """Read dates written in one declared way, such as `dd.mm.yyyy`."""
 
     __slots__ = ("_pattern", "digits_only", "text")
+    NO_SUCH_DAY: Final = "no such day"
 
     _TOKENS: Final = {
         "yyyy": r"(?P<y>\d{4})",
@@ -65,15 +66,15 @@ class DateFormat:
         self.digits_only = set(text.lower()) <= set("ymd")
         self._pattern = re.compile(pattern)
 
-    def parse(self, text: str) -> date | None:
-        """Return the day a text names, or None where it is not written so or does not exist."""
+    def parse(self, text: str) -> date | str | None:
+        """Return the day a text names, None where it is not written so, NO_SUCH_DAY where there is no such day."""
         match = self._pattern.fullmatch(text)
         if not match or not text.isascii():
             return None
         try:
             return date(int(match["y"]), int(match["m"]), int(match["d"]))
         except ValueError:
-            return None
+            return self.NO_SUCH_DAY
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

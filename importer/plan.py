@@ -129,24 +129,23 @@ class _Maker:
         self.counts: dict[str, int] = {}
 
     def make(self, missing: list[Problem]) -> Plan:
-        filtered: list[Document] = []
+        filtered: dict[tuple[str | None, str, int], Document] = {}
         groups: dict[tuple[str | None, int], list[RowValues]] = {}
         for row in self.sheet.rows:
             out = self._filtered(row)
             if isinstance(out, Document):
-                filtered.append(out)
+                _merge(filtered, out)
                 continue
             values = self.converter.values(row)
             values.problems += [out] if isinstance(out, Problem) else []
             self._add_up(values)
             groups.setdefault((values.key, 0 if values.key is not None else row.number), []).append(values)
         documents = [self._document(key, rows) for (key, _), rows in groups.items()]
-        documents = repeated_numbers(self.sheet, documents)
-        documents = self._select(documents)
+        documents = repeated_numbers(self.mapping, self.sheet, self._select(documents))
         held = [*missing, *hidden_rows(self.mapping, self.sheet), *merged_cells(self.mapping, self.sheet)]
         totals = self._totals(held, documents)
         chosen = [document for document in documents if document.status is not Status.FILTERED]
-        ordered = sorted([*filtered, *documents], key=lambda document: document.rows[0])
+        ordered = sorted([*filtered.values(), *documents], key=lambda document: document.rows[0])
         return Plan(
             mapping=self.mapping,
             sheet=self.sheet,
@@ -254,6 +253,13 @@ class _Maker:
             elif not total.agrees and not (total.sum is None and not blocked):
                 held.append(_mismatch(self.sheet, total))
         return tuple(totals)
+
+
+def _merge(filtered: dict[tuple[str | None, str, int], Document], new: Document) -> None:
+    """Add a row that was left out; rows of one key and one reason are one document."""
+    spot = (new.key, new.message, 0 if new.key is not None else new.rows[0])
+    before = filtered.get(spot)
+    filtered[spot] = replace(new, rows=before.rows + new.rows) if before else new
 
 
 def _told(problems: list[Problem], new: Problem) -> bool:

@@ -58,7 +58,7 @@ def exact(number: float) -> Decimal | Fault:
     if not math.isfinite(number):
         return Fault("not_finite", str(number), "The cell holds no finite number; type the number again.")
     if abs(number) > _MAX_EXACT:
-        return _too_many_digits(repr(number))
+        return _too_many_digits(plain(Decimal(repr(number))))
     short = Decimal(f"{number:.{_EXCEL_DIGITS}g}")
     if abs(float(short) - number) <= _NOISE_ULPS * math.ulp(number):
         return short if short else Decimal(0)
@@ -161,19 +161,23 @@ def check_rules(value: FieldValue, options: Options) -> FieldValue | Fault:
     target = options.field
     if isinstance(value, str):
         if options.pattern and not re.fullmatch(options.pattern, value):
-            return Fault("pattern", value, f"{value!r} does not match the mapping's pattern {options.pattern!r}.")
+            return Fault(
+                "pattern", value, f"{value!r} does not match the mapping's pattern {options.pattern!r}. Correct it."
+            )
         if target.enum and value not in target.enum:
             return Fault("not_allowed", value, f"{value!r} is not one of {', '.join(target.enum)}.{_map_hint(value)}")
         if target.pattern and not re.search(target.pattern, value):
             wanted = target.pattern_hint or f"text that matches {target.pattern}"
-            return Fault("pattern", value, f"{value!r} is not allowed in {target.name}: it takes {wanted}.")
+            return Fault("pattern", value, f"{value!r} is not allowed in {target.name}: it takes {wanted}. Correct it.")
         if target.max_length is not None and len(value) > target.max_length:
             message = f"The text has {len(value)} characters; {target.name} takes {target.max_length}. Shorten it."
             return Fault("too_long", value, message)
     elif isinstance(value, int) and not isinstance(value, bool):
         low, high = target.minimum, target.maximum
         if (low is not None and value < low) or (high is not None and value > high):
-            return Fault("out_of_range", str(value), f"{value} is out of range: {target.name} takes {low} to {high}.")
+            return Fault(
+                "out_of_range", str(value), f"{value} is out of range: {target.name} takes {low} to {high}. Correct it."
+            )
     return value
 
 
@@ -351,8 +355,10 @@ def _typed_date(value: CellValue, options: Options, locale: Locale | None) -> da
         formats.append(locale.date_format)
     for form in formats:
         day = form.parse(value)
-        if day:
+        if isinstance(day, date):
             return day
+        if day is DateFormat.NO_SUCH_DAY:
+            return Fault("not_a_date", value, f"{value!r} is not a day that exists. Correct the cell.")
     if options.date_format or (locale and locale.date_format):
         return Fault(
             "not_a_date",

@@ -340,7 +340,7 @@ def test_days_are_counted_as_the_workbook_counts_them(tmp_path: Path) -> None:
     )
     report_on(file)
     assert rows_of(file) == rows_of(tmp_path / "report" / "results.xlsx")
-    assert str(read(file).rows[0].cells[3]) == "2025-01-27"
+    assert read(file).rows[0].cells[3] == day(2025, 1, 27)
 
 
 def test_a_row_without_a_problem_of_its_own_names_the_row_that_holds_it(tmp_path: Path) -> None:
@@ -547,8 +547,8 @@ def test_our_columns_show_where_the_user_hid_the_rest_of_the_sheet(tmp_path: Pat
     assert spans == [(5, 5, True), (6, 6, False), (7, 7, False), (8, 8, False), (9, 16384, True)]
 
 
-def test_a_low_row_grows_for_its_message_and_a_huge_message_is_kept_low(tmp_path: Path) -> None:
-    """A message can be read, and none takes over the screen."""
+def test_rows_are_as_high_as_their_messages_and_no_higher(tmp_path: Path) -> None:
+    """A message can be read, a huge one does not take over the screen, and the next report lets rows shrink again."""
     file = make_workbook(tmp_path, lambda sheet: setattr(sheet.row_dimensions[2], "height", 15))
     outcomes = [
         Outcome(position=0, key="a", status=Status.REJECTED, rows=(2,), message="word " * 30),
@@ -557,6 +557,8 @@ def test_a_low_row_grows_for_its_message_and_a_huge_message_is_kept_low(tmp_path
     dimensions = report_on(file, outcomes)["Invoices"].row_dimensions
     assert dimensions[2].height == 45
     assert dimensions[3].height == 180
+    again = report_on(relocated(tmp_path), [replace(o, message="short") for o in outcomes])["Invoices"].row_dimensions
+    assert (again[2].height, again[3].height) == (None, None)
 
 
 def test_the_summary_tells_the_whole_run(tmp_path: Path) -> None:

@@ -186,8 +186,7 @@ def test_numbers_keep_every_digit(api: Api, folder: Path) -> None:
     """12.50 stays 12.50, and a sum that floats get wrong is exact."""
     prices = ("12.50", "0.1", "1234567890123456.789")
     lines = [
-        json.dumps(line(quantity=3)).replace("3}", f'3}}, "unitPriceInCurrency": {{"value": {p}}}')
-        for p in prices
+        json.dumps(line(quantity=3)).replace("3}", f'3}}, "unitPriceInCurrency": {{"value": {p}}}') for p in prices
     ]
     head = json.dumps(document(invoiceLines=[]))
     number = api("POST", INVOICE, head.replace("[]", f"[{','.join(lines)}]")).headers["Location"]
@@ -446,10 +445,7 @@ def test_dunning_letters_are_noted(api: Api, folder: Path) -> None:
     path = f"{CUSTOMER}/10000/action/createDunningLetter"
     assert [api("POST", path, letter).json()["actionResult"] for _ in range(2)] == ["Done", "Done"]
     assert api("POST", path, {"levelFrom": {"value": 1}}).status_code == 400
-    assert (
-        inspect.actions(folder, "customer", "createDunningLetter")
-        == [{"number": "10000", "body": letter}] * 2
-    )
+    assert inspect.actions(folder, "customer", "createDunningLetter") == [{"number": "10000", "body": letter}] * 2
 
 
 def test_an_invoice_is_sent_and_reversed(api: Api) -> None:
@@ -483,9 +479,7 @@ def test_tokens_open_the_company_they_were_asked_for(folder: Path) -> None:
         assert read(token(api, tenant_id="c" * 8).json()["access_token"]).status_code == 401
         unlicensed = read(token(api, tenant_id="u" * 8).json()["access_token"]).json()
         assert unlicensed["ExceptionFaultCode"] == "12027"
-        assert token(api, tenant_id=api.box.company_id, client_secret="no").json() == {
-            "error": "invalid_client"
-        }
+        assert token(api, tenant_id=api.box.company_id, client_secret="no").json() == {"error": "invalid_client"}
         assert token(api, tenant_id=api.box.company_id, scope="all").json() == {"error": "invalid_scope"}
         assert token(api, tenant_id=TENANT).status_code == 400
         narrow = token(api, tenant_id=api.box.company_id, scope="vismanet_erp_service_api:create").json()
@@ -567,9 +561,7 @@ def test_faults_on_demand(api: Api, folder: Path, fault: Any, status: int | None
     else:
         answer = api("POST", INVOICE, document())
         assert answer.status_code == status
-        assert ("Location" in answer.headers) is (
-            fault["kind"] not in {"no_location"} and status in (201, 202, 307)
-        )
+        assert ("Location" in answer.headers) is (fault["kind"] not in {"no_location"} and status in (201, 202, 307))
         assert answer.headers.get("Location", "").endswith("999999") is (fault["kind"] == "other_location")
     assert len(inspect.documents(folder, "customerInvoice")) == 1 + held
     api.create()
@@ -579,9 +571,7 @@ def test_faults_on_demand(api: Api, folder: Path, fault: Any, status: int | None
 
 def test_a_fault_can_strike_every_nth_request_and_the_token(api: Api) -> None:
     """Without nth and every it strikes always; the token's address can be hit too."""
-    api.box.faults.extend(
-        [Fault(match="GET customer", kind="503", every=3), Fault(match="* token", kind="500_before")]
-    )
+    api.box.faults.extend([Fault(match="GET customer", kind="503", every=3), Fault(match="* token", kind="500_before")])
     assert [api("GET", CUSTOMER).status_code for _ in range(6)] == [200, 200, 503, 200, 200, 503]
     assert token(api).status_code == 500
 

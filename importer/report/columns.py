@@ -1,5 +1,6 @@
 """Find the place of the report's own columns in the user's sheet, and make room for them there."""
 
+import math
 from collections.abc import Iterable, Sequence
 from copy import copy
 from dataclasses import dataclass
@@ -16,8 +17,10 @@ from importer.report.cells import heading, put_text
 STATUS: Final = "Import status"
 NUMBER: Final = "Visma number"
 MESSAGE: Final = "Message"
-MESSAGE_WIDTH: Final = 64
-_WIDTHS: Final = {STATUS: 18, NUMBER: 16, MESSAGE: MESSAGE_WIDTH}
+_WIDTHS: Final = {STATUS: 18, NUMBER: 16, MESSAGE: 64}
+_LINE_POINTS: Final = 15
+#: A message that takes more lines than this is hidden in part by the row's height; the cell holds it whole.
+_MAX_LINES: Final = 12
 _LAST_COLUMN: Final = 16_384
 _HEADER_SEARCH: Final = 200
 
@@ -60,9 +63,24 @@ def clear_columns(sheet: Any, header_row: int, names: Sequence[str]) -> dict[str
             sheet.unmerge_cells(str(merged))
     for row, column in list(sheet._cells):
         if row >= header_row and column in spots:
-            del sheet._cells[row, column]
+            _let_shrink(sheet, row, sheet._cells.pop((row, column)).value)
     _drop_criteria(sheet.auto_filter, spots)
     return stood
+
+
+def message_height(message: str) -> float | None:
+    """Return the height of a row that shows a message, in points; None where one line is enough.
+
+    Programs do not agree on whether a row grows with a wrapped text by itself.
+    """
+    lines = sum(max(1, math.ceil(len(line) / _WIDTHS[MESSAGE])) for line in message.split("\n"))
+    return min(lines, _MAX_LINES) * _LINE_POINTS if lines > 1 else None
+
+
+def _let_shrink(sheet: Any, row: int, text: object) -> None:
+    height = message_height(text) if isinstance(text, str) else None
+    if height is not None and sheet.row_dimensions[row].height == height:
+        sheet.row_dimensions[row].height = None
 
 
 def _drop_criteria(auto_filter: Any, spots: set[int]) -> None:

@@ -89,15 +89,19 @@ class _Page:
         cell = self.sheet[f"{letter}{self.row}"]
         put_text(cell, text)
         cell.font = Font(name="Calibri", sz=size, b=bold, color=color)
-        cell.alignment = Alignment(vertical="top", horizontal="right" if right else "left")
+        # a gap between a number that ends at the column's edge and the text that begins there
+        indent = 1 if letter > "C" and not right else 0
+        cell.alignment = Alignment(vertical="top", horizontal="right" if right else "left", indent=indent)
 
     def wide(self, letter: str, text: str, color: str = "000000") -> None:
         """Write a text from a column to the right edge, wrapped, the row as high as it needs."""
         self.put(letter, text, color=color)
         self.sheet.merge_cells(f"{letter}{self.row}:F{self.row}")
-        self.sheet[f"{letter}{self.row}"].alignment = Alignment(vertical="top", wrap_text=True)
-        width = sum(wide for name, wide in _WIDTHS.items() if name >= letter)
-        lines = sum(max(1, math.ceil(len(line) * 1.1 / width)) for line in text.split("\n"))
+        self.sheet[f"{letter}{self.row}"].alignment = Alignment(
+            vertical="top", horizontal="left", indent=1 if letter > "C" else 0, wrap_text=True
+        )
+        width = sum(wide for name, wide in _WIDTHS.items() if name >= letter) - 2
+        lines = sum(max(1, math.ceil(len(line) / width)) for line in text.split("\n"))
         if lines > 1:
             self.sheet.row_dimensions[self.row].height = lines * _LINE_POINTS + 1
 

@@ -1,6 +1,5 @@
 """Write results.xlsx: the user's own workbook, each row with what became of it, and a summary."""
 
-import math
 from collections.abc import Sequence
 from copy import copy
 from pathlib import Path
@@ -14,11 +13,11 @@ from importer.errors import WorkbookError
 from importer.model import Outcome, RunRecord, Status
 from importer.report.cells import put_text
 from importer.report.columns import (
-    MESSAGE_WIDTH,
     Columns,
     clear_columns,
     find_header_row,
     let_filter,
+    message_height,
     place_columns,
 )
 from importer.report.summary_sheet import add_summary
@@ -38,9 +37,6 @@ FILLS: Final = {
     Status.UNKNOWN: "FFE08A",
 }
 URGENT: Final = frozenset({Status.CHANGED, Status.INVALID, Status.REJECTED, Status.NOT_SENT, Status.UNKNOWN})
-_LINE_POINTS: Final = 15
-#: A message that takes more lines than this is cut off by the row's height, not in the cell.
-_MAX_LINES: Final = 12
 
 
 def write(target: Path, record: RunRecord, outcomes: Sequence[Outcome], workbook: Path | None) -> None:
@@ -126,15 +122,13 @@ class _Writer:
         bold = cell.column == self.columns.status and status in URGENT
         cell.font = Font(name=base.name, sz=base.sz, family=base.family, scheme=base.scheme, b=bold)
         cell.border = copy(neighbour.border)
-        cell.alignment = Alignment(vertical="top", wrap_text=cell.column == self.columns.message)
+        cell.alignment = Alignment(vertical=neighbour.alignment.vertical, wrap_text=cell.column == self.columns.message)
         cell.number_format = "@"
         if cell.column == self.columns.status:
             cell.fill = PatternFill("solid", fgColor=FILLS[status])
 
     def _fit(self, row: int, message: str) -> None:
-        """Make room for a message where the row would not grow by itself, and keep a very long one from towering."""
-        lines = sum(max(1, math.ceil(len(line) / MESSAGE_WIDTH)) for line in message.split("\n"))
-        height = self.sheet.row_dimensions[row].height if row in self.sheet.row_dimensions else None
-        wanted = min(lines, _MAX_LINES) * _LINE_POINTS
-        if lines > _MAX_LINES or (height is not None and height < wanted):
-            self.sheet.row_dimensions[row].height = max(wanted, height or 0)
+        wanted = message_height(message)
+        if wanted is not None:
+            present = self.sheet.row_dimensions[row].height or 0
+            self.sheet.row_dimensions[row].height = max(wanted, present)
