@@ -11,20 +11,10 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from importer.model import Outcome, Problem, RunRecord, Status, Total
+from importer.report.words import MEANINGS
 from importer.values import shown
 
-SANDBOX_NOTICE: Final = "sandbox: nothing reached Visma"
 _MAX_SHOWN: Final = 200
-_MEANING: Final = {
-    Status.ACCEPTED: "confirmed by the API in this run",
-    Status.ALREADY_ACCEPTED: "accepted by an earlier run, the same content; not sent",
-    Status.CHANGED: "accepted earlier with other content; not sent, a person decides",
-    Status.INVALID: "did not become a document; correct the workbook, then run again",
-    Status.FILTERED: "left out by a rule",
-    Status.REJECTED: "the API will not have it; correct the row, then run again",
-    Status.NOT_SENT: "never reached the API; run again",
-    Status.UNKNOWN: "may or may not be in Visma; look it up before anything else",
-}
 _COLOURS: Final = {
     Status.ACCEPTED: "green",
     Status.ALREADY_ACCEPTED: "cyan",
@@ -33,13 +23,6 @@ _COLOURS: Final = {
     Status.INVALID: "red",
     Status.CHANGED: "yellow",
     Status.NOT_SENT: "yellow",
-}
-EXIT_MEANING: Final = {
-    0: "every document is accepted, or was left out by a rule",
-    3: "could not start; nothing was sent",
-    4: "finished; some documents are invalid, rejected or changed",
-    5: "some documents are unknown: resolve them first",
-    6: "stopped early, nothing in doubt; run again",
 }
 
 
@@ -124,7 +107,7 @@ def summary(out: Console, record: RunRecord, outcomes: Sequence[Outcome]) -> Non
         if of:
             rows = sum(len(outcome.rows) for outcome in of)
             colour = _COLOURS.get(status, "default")
-            table.add_row(f"[{colour}]{status}[/]", str(len(of)), str(rows), _MEANING[status])
+            table.add_row(f"[{colour}]{status}[/]", str(len(of)), str(rows), MEANINGS[status])
     out.print(table, soft_wrap=False)
     out.print(f"Rows read: {record.rows_read}, rows reported: {sum(len(outcome.rows) for outcome in outcomes)}")
     totals(out, record.totals)

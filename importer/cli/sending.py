@@ -21,6 +21,7 @@ from importer.plan import decide
 from importer.project import Project
 from importer.report import write_report
 from importer.report.json_file import results
+from importer.report.words import NOTICE, exit_meaning
 from importer.run import Run, check_equations, first_outcomes, known, now_utc
 from importer.sandbox import Sandbox
 from importer.target import SANDBOX
@@ -53,7 +54,7 @@ def send(given: Input, project: Project, journal: Journal, report_folder: Path |
             try:
                 record, outcomes = job.execute(documents)
             except ImportFailed:
-                with suppress(ImportFailed, OSError):
+                with suppress(ImportFailed):
                     rebuild_report(journal, record.run_id, project, report_folder)
                 raise
             finally:
@@ -98,7 +99,7 @@ def report_check(given: Input, folder: Path) -> None:
 
 
 def _announce(out: Any, given: Input, documents: Sequence[Document]) -> None:
-    out.print(screen.SANDBOX_NOTICE)
+    out.print(NOTICE)
     to_send = _to_send(documents)
     name, sheet = given.workbook.name, given.plan.sheet
     out.print(
@@ -121,11 +122,10 @@ def conclude(
     for note in notes:
         out.print(note, markup=False)
     out.print(f"Report: {_short(folder)}", markup=False)
-    code = record.exit_code
-    meaning = "the run did not end" if code is None else f"exit code {code}: {screen.EXIT_MEANING.get(code, '')}"
-    out.print(f"Run {record.run_id}, {meaning}.", markup=False)
+    code = "" if record.exit_code is None else f", exit code {record.exit_code}"
+    out.print(f"Run {record.run_id}{code}: {exit_meaning(record.exit_code)}", markup=False)
     if record.simulated:
-        out.print(screen.SANDBOX_NOTICE)
+        out.print(NOTICE)
 
 
 def _to_send(documents: Sequence[Document]) -> int:
@@ -147,7 +147,13 @@ def rebuild_report(journal: Journal, run_id: str, project: Project, folder: Path
         safe = "".join(char if char.isalnum() or char in "-_." else "-" for char in record.mapping_name)
         folder = project.reports / f"{safe}-{stamp}-{record.run_id}"
     copy = project.workbook_copy(record.workbook_sha256)
-    return folder, write_report(folder, record, outcomes, copy if copy.exists() else None)
+    try:
+        notes = write_report(folder, record, outcomes, copy if copy.exists() else None)
+    except OSError as error:
+        reason = (error.strerror or "unknown reason").lower()
+        advice = "close results.xlsx where it is open, or make room, then say"
+        notes = [f"The report could not be written ({reason}): {advice} visma-import report {record.run_id}"]
+    return folder, notes
 
 
 @contextmanager
