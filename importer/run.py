@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from threading import Event
 from typing import Final, Protocol
 
-from importer.api.client import Answer, Client, NoAnswer
+from importer.api.session import Session
 from importer.api.verdict import Then, Verdict, grouping, judge_create
 from importer.endpoints import Endpoint
 from importer.errors import DoubtError, JournalError, ProgramError, StoppedError
@@ -28,9 +28,6 @@ class Progress(Protocol):
 
     def settled(self, outcome: Outcome) -> None:
         """Note that a document has its outcome."""
-
-    def waiting(self, seconds: float) -> None:
-        """Note that the run waits for the API's request limit."""
 
 
 def now_utc() -> str:
@@ -86,7 +83,7 @@ class Run:
     #: path of the endpoint in the mapping's API version
     path: str
     journal: Journal
-    client: Client
+    session: Session
     progress: Progress
     #: set from outside to end the run after the document in flight
     stop: Event
@@ -159,14 +156,8 @@ class Run:
         return verdict
 
     def _exchange(self, document: Document) -> Verdict:
-        while True:
-            result: Answer | NoAnswer = self.client.exchange(self.endpoint.method, self.path, document.body)
-            verdict = judge_create(result, asked_number=document.number)
-            if verdict.then is not Then.AGAIN:
-                return verdict
-            self.progress.waiting(verdict.wait_s)
-            if self.stop.wait(verdict.wait_s):
-                return replace(verdict, then=Then.STOP, message=f"{verdict.message} Run again.")
+        result = self.session.write(self.endpoint.method, self.path, document.body)
+        return judge_create(result, asked_number=document.number)
 
     def _taken(self, outcome: Outcome, document: Document, attempt: Attempt) -> Outcome:
         """Return the outcome of a document that another run claimed since the plan was made."""

@@ -10,6 +10,7 @@ import threading
 from collections.abc import Mapping as Dictionary
 from dataclasses import dataclass, field
 from http.cookiejar import DefaultCookiePolicy
+from pathlib import Path
 from typing import Any, Final
 
 import requests
@@ -45,6 +46,8 @@ class NoAnswer:
     #: False only when it is certain that no byte of the request left
     sent: bool
     reason: str
+    #: True where trying again cannot help, as with a wrong certificate
+    final: bool = False
 
 
 class _StrictResponse(http.client.HTTPResponse):
@@ -120,11 +123,16 @@ class Client:
 
     base_url: str
     timeout_s: tuple[float, float] = TIMEOUT_S
+    #: certificates to trust instead of the usual ones
+    ca_file: Path | None = None
+    proxy: str | None = None
     _session: requests.Session = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         session = requests.Session()
         session.trust_env = False
+        session.verify = str(self.ca_file) if self.ca_file else True
+        session.proxies = {"http": self.proxy, "https": self.proxy} if self.proxy else {}
         session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
         adapter = _Adapter(max_retries=0)
         session.mount("http://", adapter)
@@ -142,22 +150,24 @@ class Client:
         """Close every connection."""
         self._session.close()
 
-    def exchange(self, method: str, path: str, body: bytes | None = None) -> Answer | NoAnswer:
-        """Send one request, once, and return what came back."""
-        headers = {"Content-Type": "application/json; charset=utf-8"} if body is not None else {}
+    def exchange(
+        self, method: str, path: str, body: bytes | None = None, headers: Dictionary[str, str] | None = None
+    ) -> Answer | NoAnswer:
+        """Send one request, once, and return what came back; `path` may hold a query, already quoted."""
+        own = {"Content-Type": "application/json; charset=utf-8"} if body is not None else {}
         _phase.sent = False
         try:
             response = self._session.request(
                 method,
                 self.base_url + path,
                 data=body,
-                headers=headers,
+                headers={**own, **(headers or {})},
                 timeout=self.timeout_s,
                 allow_redirects=False,
                 stream=True,
             )
         except requests.RequestException as error:
-            return NoAnswer(sent=_phase.sent, reason=_reason(error))
+            return NoAnswer(sent=_phase.sent, reason=_reason(error), final=_is_final(error))
         with response:
             content, whole = _body(response)
             return Answer(
@@ -178,10 +188,16 @@ def _body(response: requests.Response) -> tuple[bytes, bool]:
     return content, True
 
 
+def _is_final(error: requests.RequestException) -> bool:
+    return isinstance(error, requests.exceptions.SSLError | requests.exceptions.ProxyError) and not _phase.sent
+
+
 def _reason(error: requests.RequestException) -> str:
     """Say in plain words why there was no answer, without the address or anything that was sent."""
     inner: Any = error.args[0] if error.args else error
     cause = getattr(inner, "reason", inner)
+    if isinstance(error, requests.exceptions.ProxyError):
+        return "the proxy could not be reached"
     if isinstance(cause, NameResolutionError):
         return "the host's name is not known"
     if isinstance(cause, ConnectTimeoutError) or isinstance(error, requests.ConnectTimeout):
@@ -189,7 +205,7 @@ def _reason(error: requests.RequestException) -> str:
     if isinstance(cause, NewConnectionError):
         return "the connection was refused"
     if isinstance(cause, TlsError) or isinstance(error, requests.exceptions.SSLError):
-        return "the secure connection failed (certificate or encryption)"
+        return "the secure connection failed: the certificate is not trusted, or the host speaks no TLS"
     if isinstance(error, requests.Timeout) or "timed out" in str(error).lower():
         return "no answer came in time"
     return "the connection was cut before a whole answer came"

@@ -5,9 +5,7 @@ Pure. Sources: FACTS sections 3 and 4 (statuses, shapes), DESIGN section 6 (a 50
 
 import json
 import re
-from collections.abc import Mapping as Dictionary
 from dataclasses import dataclass
-from email.utils import parsedate_to_datetime
 from enum import StrEnum
 from typing import Any, Final
 from urllib.parse import unquote, urlsplit
@@ -17,9 +15,8 @@ from importer.model import Status
 
 _VISMA_ID: Final = re.compile(r"VismaId: [0-9a-fA-F-]{8,36}\.\s*")
 _NUMBER: Final = re.compile(r"[^\s/\\?#%\x00-\x1f]{1,60}")
+_TURNED_AWAY: Final = frozenset({425, 429})
 _REFUSALS: Final = frozenset({400, 404, 405, 406, 410, 413, 415, 422})
-_DEFAULT_WAIT_S: Final = 60.0
-_MAX_WAIT_S: Final = 3600.0
 _MAX_EVIDENCE: Final = 20_000
 
 
@@ -27,8 +24,6 @@ class Then(StrEnum):
     """Say how the run goes on after an exchange."""
 
     NEXT = "next"
-    #: wait, then send the same document again: it was not processed
-    AGAIN = "again"
     STOP = "stop"
 
 
@@ -41,7 +36,6 @@ class Verdict:
     then: Then = Then.NEXT
     number: str | None = None
     http_status: int | None = None
-    wait_s: float = 0.0
     #: what the API said, whole
     evidence: str = ""
 
@@ -64,13 +58,9 @@ def _answered(answer: Answer) -> Verdict | None:
     """Judge every answer that does not depend on what was asked; None for a success."""
     code, said = answer.status, error_message(answer)
     facts: dict[str, Any] = {"http_status": code, "evidence": _evidence(answer)}
-    if code == 429:  # noqa: PLR2004 - the table is read by its codes
-        message = "The API's request limit was reached; the document was not processed."
-        return Verdict(
-            status=Status.NOT_SENT, message=message, then=Then.AGAIN, wait_s=_wait_s(answer.headers), **facts
-        )
-    if code == 425:  # noqa: PLR2004
-        return Verdict(status=Status.NOT_SENT, message="The API was not ready.", then=Then.AGAIN, wait_s=1.0, **facts)
+    if code in _TURNED_AWAY:
+        message = "The API's request limit was reached; the document was not processed. Run again later."
+        return Verdict(status=Status.NOT_SENT, message=message, then=Then.STOP, **facts)
     if code == 401:  # noqa: PLR2004
         message = (
             "The API did not accept the credentials (401). Check the client and that the tenant is the company's, not "
@@ -161,22 +151,3 @@ def _evidence(answer: Answer) -> str:
     }
     text = answer.body.decode("utf-8", "replace")[:_MAX_EVIDENCE]
     return json.dumps({"status": answer.status, "headers": kept, "body": text}, ensure_ascii=False)
-
-
-def _wait_s(headers: Dictionary[str, str]) -> float:
-    """Return how long to wait after a 429.
-
-    Units: seconds. Source: FACTS 2 (CONFIRMED): Retry-After is whole seconds, X-RateLimit-Reset seconds left.
-    """
-    by_name = {name.lower(): value.strip() for name, value in headers.items()}
-    after = by_name.get("retry-after", "")
-    if after and not after.isdigit() and "date" in by_name:
-        try:
-            delta = parsedate_to_datetime(after) - parsedate_to_datetime(by_name["date"])
-        except (ValueError, TypeError):
-            return _DEFAULT_WAIT_S
-        return min(max(delta.total_seconds(), 0.0), _MAX_WAIT_S)
-    for text in (after, by_name.get("x-ratelimit-reset", "")):
-        if text.isdigit():
-            return min(float(text), _MAX_WAIT_S)
-    return _DEFAULT_WAIT_S

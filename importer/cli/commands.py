@@ -25,6 +25,7 @@ _INPUT = (
     click.option("--only", multiple=True, metavar="KEY", help="Only the document with this key (repeatable)."),
 )
 _REPORT = click.option("--report", "report_folder", type=_FILE, metavar="DIR", help="The folder of the report.")
+_TARGET = click.option("--target", metavar="NAME", help="Where to send to; default: as targets.yaml says, or sandbox.")
 _JOURNAL = click.option(
     "--journal", "journal_path", type=_FILE, metavar="PATH", envvar="VISMA_IMPORT_JOURNAL", help="The journal file."
 )
@@ -71,19 +72,20 @@ def check(report_folder: Path | None, *, as_json: bool, quiet: bool, **given: An
 @cli.command()
 @_with(
     *_INPUT,
-    click.option("--target", default="sandbox", show_default=True, metavar="NAME", help="Where to send to."),
+    _TARGET,
     click.option("--skip-invalid", is_flag=True, help="Send the good documents although others are invalid."),
-    click.option("--yes", is_flag=True, expose_value=False, help="Ask nothing."),
+    click.option("--yes", is_flag=True, help="Ask nothing; needed where there is no terminal to ask at."),
     _REPORT,
     _JOURNAL,
     *_EVERYWHERE,
 )
 def run(
-    target: str,
+    target: str | None,
     report_folder: Path | None,
     journal_path: Path | None,
     *,
     skip_invalid: bool,
+    yes: bool,
     as_json: bool,
     quiet: bool,
     **given: Any,
@@ -91,21 +93,22 @@ def run(
     """Send each document once, then write the report."""
     from importer.cli import inputs
     from importer.plan import held_back
-    from importer.target import require_sandbox
+    from importer.project import project_of
+    from importer.target import choose
 
-    require_sandbox(target)
+    project = project_of(given["mapping"].parent)
+    chosen = choose(project.folder, target)
     found = inputs.read_input(**given)
     if held_back(found.plan, skip_invalid=skip_invalid):
         return inputs.refuse_to_start(found, as_json=as_json, quiet=quiet)
     from importer.cli import sending
     from importer.journal import open_journal
-    from importer.project import project_of
 
-    project = project_of(found.mapping.source.path.parent)
     inputs.keep_workbook(found, project)
+    options = sending.Options(json=as_json, quiet=quiet, yes=yes)
     journal = open_journal(journal_path or project.journal)
     try:
-        return sending.send(found, project, journal, report_folder, sending.Options(json=as_json, quiet=quiet))
+        return sending.send(found, project, chosen, journal, report_folder, options)
     finally:
         journal.close()
 

@@ -133,7 +133,7 @@ def troubles(out: Console, outcomes: Sequence[Outcome]) -> None:
 class RunProgress:
     """Show a bar on a terminal, a line now and then elsewhere, nothing when quiet."""
 
-    total: int
+    total: int = 0
     quiet: bool = False
     done: int = 0
     _bar: Progress | None = None

@@ -2,16 +2,21 @@
 
 import secrets
 import signal
+import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from threading import Event
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
+from urllib.parse import urlsplit
 
 import click
 
 from importer.api.client import Client
+from importer.api.pace import MILD_PER_S, Pace
+from importer.api.session import Session
+from importer.api.token import TokenSource
 from importer.cli import screen
 from importer.cli.inputs import Input, print_json
 from importer.errors import ImportFailed, StartError
@@ -24,8 +29,10 @@ from importer.report.json_file import results
 from importer.report.words import NOTICE, exit_meaning
 from importer.run import Run, check_equations, first_outcomes, known, now_utc
 from importer.sandbox import Sandbox
-from importer.target import SANDBOX
+from importer.target import SANDBOX, Target, sandbox_target
 
+#: Seconds to connect to the token address, and to wait for its answer.
+TOKEN_TIMEOUT_S: Final = (10.0, 30.0)
 _CHECKED: Final = "Ready. This was a check: nothing was sent."
 
 
@@ -35,33 +42,101 @@ class Options:
 
     json: bool
     quiet: bool
+    #: ask nothing
+    yes: bool = False
 
 
-def send(given: Input, project: Project, journal: Journal, report_folder: Path | None, options: Options) -> int:
-    """Send the documents of a plan to the sandbox, report, and return the exit code."""
+class Connection(NamedTuple):
+    """Hold a target and the session with it."""
+
+    target: Target
+    session: Session
+
+
+@contextmanager
+def connected(
+    chosen: str | Target, project: Project, progress: screen.RunProgress, stop: Event
+) -> Iterator[Connection]:
+    """Open a session with the target, starting the embedded sandbox where it is the target.
+
+    Raises: TargetError when no token is given out.
+    """
+
+    def wait(seconds: float) -> bool:
+        progress.waiting(seconds)
+        return stop.wait(seconds)
+
+    if isinstance(chosen, str):
+        with Sandbox(project.sandbox) as box:
+            client = Client(box.base_url)
+            try:
+                yield Connection(sandbox_target(box.base_url, box.company_id), Session(client, wait=wait))
+            finally:
+                client.close()
+        return
+    client = Client(chosen.base_url, ca_file=chosen.ca_file, proxy=chosen.proxy)
+    origin = "{0.scheme}://{0.netloc}".format(urlsplit(chosen.token_url))
+    token_client = Client(origin, timeout_s=TOKEN_TIMEOUT_S, ca_file=chosen.ca_file, proxy=chosen.proxy)
+    try:
+        tokens = TokenSource(chosen, token_client)
+        tokens.token()
+        pace = Pace(mild_per_s=0.0 if chosen.loopback else MILD_PER_S)
+        yield Connection(chosen, Session(client, tokens, pace, wait))
+    finally:
+        client.close()
+        token_client.close()
+
+
+def send(
+    given: Input,
+    project: Project,
+    chosen: str | Target,
+    journal: Journal,
+    report_folder: Path | None,
+    options: Options,
+) -> int:
+    """Send the documents of a plan to a target, report, and return the exit code."""
     out = screen.console(error=options.json)
     endpoint = given.mapping.endpoint
-    with Sandbox(project.sandbox) as sandbox:
-        record = new_record(given, run_id=secrets.token_hex(4), target=SANDBOX, company=sandbox.company_id)
+    stop = Event()
+    progress = screen.RunProgress(quiet=options.quiet)
+    with connected(chosen, project, progress, stop) as (target, session):
+        record = new_record(given, run_id=secrets.token_hex(4), target=target.name, company=target.company)
         documents = decide(given.plan, known(journal, record.company, endpoint.name))
         check_equations(record, first_outcomes(documents))
         if not options.quiet:
-            _announce(out, given, documents)
-        client = Client(sandbox.base_url)
-        stop = Event()
-        with _signals(stop), screen.RunProgress(_to_send(documents), quiet=options.quiet) as progress:
-            job = Run(record, endpoint, endpoint.path[given.mapping.api], journal, client, progress, stop)
+            _announce(out, given, target, documents)
+        _confirm(target, _to_send(documents), yes=options.yes)
+        progress.total = _to_send(documents)
+        with _signals(stop), progress:
+            job = Run(record, endpoint, endpoint.path[given.mapping.api], journal, session, progress, stop)
             try:
                 record, outcomes = job.execute(documents)
             except ImportFailed:
                 with suppress(ImportFailed):
                     rebuild_report(journal, record.run_id, project, report_folder)
                 raise
-            finally:
-                client.close()
     folder, notes = rebuild_report(journal, record.run_id, project, report_folder)
     conclude(record, outcomes, folder, notes, options)
     return record.exit_code or 0
+
+
+def _confirm(target: Target, count: int, *, yes: bool) -> None:
+    """Ask before anything is sent to a real company.
+
+    Raises: StartError when nobody can be asked or the answer is no.
+    """
+    if target.simulated or yes or not count:
+        return
+    if not sys.stdin.isatty():
+        raise StartError(f"Nobody can be asked here whether to send to {target.name!r}. Say --yes. Nothing was sent.")
+    if target.production:
+        typed = click.prompt(f"{count} documents go to PRODUCTION. Type the target's name to send them", err=True)
+        agreed = typed.strip() == target.name
+    else:
+        agreed = click.confirm(f"Send {count} documents to {target.name}?", err=True)
+    if not agreed:
+        raise StartError("Nothing was sent.")
 
 
 def new_record(given: Input, *, run_id: str, target: str, company: str) -> RunRecord:
@@ -98,8 +173,8 @@ def report_check(given: Input, folder: Path) -> None:
     write_report(folder, record, outcomes, given.workbook)
 
 
-def _announce(out: Any, given: Input, documents: Sequence[Document]) -> None:
-    out.print(NOTICE)
+def _announce(out: Any, given: Input, target: Target, documents: Sequence[Document]) -> None:
+    out.print(NOTICE if target.simulated else f"Target {target.name} ({target.base_url})", markup=False)
     to_send = _to_send(documents)
     name, sheet = given.workbook.name, given.plan.sheet
     out.print(

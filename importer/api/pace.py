@@ -1,0 +1,91 @@
+"""Keep to the API's request limit by what its answers say, and keep a reserve for look-ups.
+
+Source: FACTS 2 (CONFIRMED): four X-RateLimit headers on every answer, Reset is seconds left; a fixed window an hour.
+"""
+
+import threading
+import time
+from collections.abc import Callable
+from collections.abc import Mapping as Dictionary
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+#: Requests a second as long as the API has not said what it allows (not published any more).
+MILD_PER_S: Final = 4.0
+_RESERVE: Final = 5
+
+
+@dataclass
+class Pace:
+    """Say how long to wait before the next request; safe for threads."""
+
+    #: requests a second while no limit is known; 0 does not slow
+    mild_per_s: float = MILD_PER_S
+    clock: Callable[[], float] = time.monotonic
+    #: how many documents are in doubt: each wants a look-up
+    in_doubt: int = 0
+    limit: int | None = field(default=None, init=False)
+    remaining: int | None = field(default=None, init=False)
+    _resets_at: float = field(default=0.0, init=False)
+    _next_at: float = field(default=0.0, init=False)
+    _lock: Any = field(default_factory=threading.Lock, init=False, repr=False)
+
+    def observe(self, headers: Dictionary[str, str]) -> None:
+        """Take note of what an answer says about the limit."""
+        found = {
+            name.lower(): value.strip() for name, value in headers.items() if name.lower().startswith("x-ratelimit-")
+        }
+        remaining, reset = found.get("x-ratelimit-remaining", ""), found.get("x-ratelimit-reset", "")
+        if not remaining.isdigit():
+            return
+        with self._lock:
+            limit = found.get("x-ratelimit-limit", "")
+            self.limit = int(limit) if limit.isdigit() else self.limit
+            self.remaining = int(remaining)
+            if reset.isdigit():
+                self._resets_at = self.clock() + int(reset)
+
+    def delay_s(self, *, write: bool) -> float:
+        """Return how long to wait before the next request, and count it as made.
+
+        Units: seconds. A write leaves the reserve for look-ups untouched; a look-up may use it.
+        """
+        with self._lock:
+            now = self.clock()
+            if self.remaining is None:
+                if not self.mild_per_s:
+                    return 0.0
+                wait = max(self._next_at - now, 0.0)
+                self._next_at = max(self._next_at, now) + 1.0 / self.mild_per_s
+                return wait
+            if now >= self._resets_at:
+                self.remaining = None if self.limit is None else self.limit
+            if self.remaining is None:
+                return 0.0
+            if self.remaining > (self._reserve() if write else 0):
+                self.remaining -= 1
+                return 0.0
+            return self._resets_at - now
+
+    def _reserve(self) -> int:
+        """Return how many requests of a window writes leave alone; small windows keep less."""
+        wanted = _RESERVE + self.in_doubt
+        return min(wanted, max((self.limit or wanted * 10) // 10, 1 if self.in_doubt else 0))
+
+    def predict_s(self, requests: int, seconds_each: float) -> float:
+        """Return how long a number of requests will take, as far as the limit is known.
+
+        Units: seconds.
+        """
+        work = requests * max(
+            seconds_each, 0.0 if self.remaining is not None or not self.mild_per_s else 1 / self.mild_per_s
+        )
+        if self.limit is None or self.remaining is None:
+            return work
+        free = max(self.remaining - self._reserve(), 0)
+        if requests <= free:
+            return work
+        per_window = max(self.limit - self._reserve(), 1)
+        windows = -(-(requests - free) // per_window)
+        to_reset = max(self._resets_at - self.clock(), 0.0)
+        return max(work, to_reset + (windows - 1) * 3600.0)

@@ -1,0 +1,300 @@
+"""Killed, interrupted or run twice at once: each document at most once, and nothing lost."""
+
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from json import loads
+from pathlib import Path
+from typing import Any
+
+import pytest
+from end_to_end import (
+    count_by_status,
+    environment,
+    import_into,
+    invoice_rows,
+    make_project,
+    references,
+    run,
+)
+
+from importer.model import Status
+from importer.sandbox import Fault, Sandbox, Settings, inspect
+
+INVOICE = "customerInvoice"
+#: A run against an address, ended by signals as the command line ends it.
+CHILD = """\
+import sys
+from pathlib import Path
+from threading import Event
+from end_to_end import import_into
+from importer.cli.sending import _signals
+stop = Event()
+with _signals(stop):
+    record, _ = import_into(Path(sys.argv[1]), sys.argv[2], stop=stop)
+sys.exit(record.exit_code)
+"""
+POSIX = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signals between processes")
+
+
+def keys(count: int) -> list[str]:
+    return [f"F{number:04}" for number in range(1, count + 1)]
+
+
+def wait_for(what: Callable[[], Any], seconds: float = 30) -> None:
+    """Wait until something is so."""
+    deadline = time.monotonic() + seconds
+    while not what():
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.002)
+
+
+@contextmanager
+def child(project: Path, base_url: str) -> Iterator["subprocess.Popen[bytes]"]:
+    """Run a project in a process of its own, which does not outlive the test."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", CHILD, str(project), base_url],
+        env=environment(project),
+        stderr=subprocess.PIPE,
+    )
+    with process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+@contextmanager
+def program(project: Path) -> Iterator["subprocess.Popen[str]"]:
+    """Start the program's own `run`, which does not outlive the test; its stdout is in `stdout.txt`."""
+    with (
+        (project / "stdout.txt").open("w") as out,
+        subprocess.Popen(
+            [sys.executable, "-m", "importer", "run", "mapping.yaml"],
+            cwd=project,
+            env=environment(project),
+            stdout=out,
+            stderr=subprocess.PIPE,
+            text=True,
+        ) as process,
+    ):
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def has(box: Sandbox, requests: int) -> Callable[[], bool]:
+    return lambda: len(box.requests_log) >= requests
+
+
+def held(project: Path) -> list[str]:
+    """Return the references that the project's own sandbox holds."""
+    return references(inspect.documents(project / ".visma-import" / "sandbox", INVOICE))
+
+
+@pytest.mark.parametrize(("kind", "there"), [("hang", True), ("late", False)])
+def test_a_kill_between_claim_and_settle_leaves_that_document_in_doubt_and_no_other(
+    tmp_path: Path, kind: str, there: bool
+) -> None:
+    """The next run sends nothing for it, exits 5, and sends everything else once."""
+    project = make_project(tmp_path / "project", invoice_rows(10))
+    folder = tmp_path / "sandbox"
+    fault = Fault(match="POST customerinvoice", kind=kind, nth=4, delay_s=20)  # type: ignore[arg-type]
+    with Sandbox(folder, settings=Settings(faults=(fault,))) as box:
+        with child(project, box.base_url) as process:
+            wait_for(has(box, 3))
+            wait_for(lambda: inspect.writes(folder) == 4 if there else True)
+            time.sleep(0.3)
+            process.kill()
+            process.wait(10)
+        box.faults.clear()
+        record, outcomes = import_into(project, box.base_url)
+        again, later = import_into(project, box.base_url)
+        found = references(inspect.documents(folder, INVOICE))
+
+    assert (record.exit_code, again.exit_code) == (5, 5)
+    assert count_by_status(outcomes) == {"already_accepted": 3, "unknown": 1, "accepted": 6}
+    assert outcomes[3].status is later[3].status is Status.UNKNOWN
+    assert outcomes[3].sent_at is None
+    assert found == (keys(10) if there else [key for key in keys(10) if key != "F0004"])
+
+
+def test_a_killed_run_is_in_the_history_and_its_report_can_be_written(tmp_path: Path) -> None:
+    """What was in flight stands as unknown in the report of the run that never ended; what was not reached is not."""
+    project = make_project(tmp_path / "project", invoice_rows(300))
+    with program(project) as process:
+        assert process.stderr is not None
+        process.stderr.readline()
+        process.kill()
+        process.wait(10)
+
+    listed = subprocess.run(
+        [sys.executable, "-m", "importer", "history", "--json"],
+        cwd=project,
+        env=environment(project),
+        capture_output=True,
+        timeout=60,
+        check=True,
+    )
+    (entry,) = loads(listed.stdout)
+    written = subprocess.run(
+        [sys.executable, "-m", "importer", "report", entry["run_id"], "--report", "again"],
+        cwd=project,
+        env=environment(project),
+        capture_output=True,
+        timeout=60,
+        check=False,
+    )
+    results = loads((project / "again" / "results.json").read_text(encoding="utf-8"))
+
+    assert (entry["exit_code"], entry["finished_at"]) == (None, None)
+    assert written.returncode == 0, written.stderr
+    assert (results["exit_code"], results["finished_at"]) == (None, None)
+    assert results["counts"]["unknown"]["documents"] <= 1
+    assert results["counts"]["accepted"]["documents"] + 1 >= len(held(project)) > 0
+    assert results["counts"]["not_sent"]["documents"] > 0
+    assert (project / "again" / "results.xlsx").exists()
+
+
+@pytest.mark.parametrize("seed", [1])
+def test_kills_at_random_moments_never_double_and_never_lose(tmp_path: Path, seed: int) -> None:
+    """Fifteen kills during 60 documents: each is there at most once, and what is not there is said to be in doubt."""
+    chance = random.Random(seed)
+    project = make_project(tmp_path / "project", invoice_rows(60))
+    folder = tmp_path / "sandbox"
+    slow = Fault(match="POST customerinvoice", kind="hang", delay_s=0.004)
+    with Sandbox(folder, settings=Settings(faults=(slow,))) as box:
+        for _ in range(15):
+            seen = len(box.requests_log)
+            with child(project, box.base_url) as process:
+                wait_for(lambda seen=seen: len(box.requests_log) > seen or process.poll() is not None)
+                time.sleep(chance.random() * 0.05)
+                process.kill()
+                process.wait(10)
+        sent = inspect.writes(folder)
+        record, outcomes = import_into(project, box.base_url)
+        final, last = import_into(project, box.base_url)
+        writes = inspect.writes(folder)
+        found = references(inspect.documents(folder, INVOICE))
+
+    unknown = {outcome.key for outcome in last if outcome.status is Status.UNKNOWN}
+    assert sent > 15, "the kills came before anything was sent"
+    assert len(found) == len(set(found)), "a document is there twice"
+    assert set(found) | unknown == set(keys(60)), "a document is lost"
+    assert {outcome.key for outcome in outcomes if outcome.status is Status.UNKNOWN} == unknown
+    assert record.exit_code == final.exit_code == (5 if unknown else 0)
+    assert len(unknown) <= 15
+    assert writes == sent + count_by_status(outcomes).get("accepted", 0), "the last run sent something"
+
+
+@POSIX
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_the_run_after_the_document_in_flight(tmp_path: Path, number: signal.Signals) -> None:
+    """The run exits 6 with a report and nothing in doubt; the next one sends the rest."""
+    project = make_project(tmp_path / "project", invoice_rows(300))
+    with program(project) as process:
+        assert process.stderr is not None
+        process.stderr.readline()
+        process.send_signal(number)
+        _, errors = process.communicate(timeout=60)
+    first = held(project)
+    output = (project / "stdout.txt").read_text()
+    (report,) = (project / "reports").iterdir()
+    results = loads((report / "results.json").read_text(encoding="utf-8"))
+    again = run(project)
+
+    assert process.returncode == 6, errors
+    assert "Stopped early: Stopped by hand." in output
+    assert (results["exit_code"], results["stopped"]) == (6, "Stopped by hand.")
+    counts = {name: count["documents"] for name, count in results["counts"].items() if count["documents"]}
+    assert counts == {"accepted": len(first), "not_sent": 300 - len(first)}
+    assert (again.code, again.counts) == (0, {"already_accepted": len(first), "accepted": 300 - len(first)})
+    assert held(project) == keys(300)
+
+
+@POSIX
+def test_the_document_in_flight_is_finished_on_ctrl_c(tmp_path: Path) -> None:
+    """A slow answer is waited for, and counts."""
+    project = make_project(tmp_path / "project", invoice_rows(5))
+    fault = Fault(match="POST customerinvoice", kind="hang", nth=2, delay_s=1)
+    with Sandbox(tmp_path / "sandbox", settings=Settings(faults=(fault,))) as box:
+        with child(project, box.base_url) as process:
+            wait_for(lambda: inspect.writes(tmp_path / "sandbox") == 2)
+            process.send_signal(signal.SIGINT)
+            process.communicate(timeout=20)
+        record, outcomes = import_into(project, box.base_url)
+        found = references(inspect.documents(tmp_path / "sandbox", INVOICE))
+
+    assert process.returncode == 6
+    assert (record.exit_code, count_by_status(outcomes)) == (0, {"already_accepted": 2, "accepted": 3})
+    assert found == keys(5)
+
+
+@POSIX
+def test_a_second_ctrl_c_gives_up_the_document_in_flight_and_leaves_it_in_doubt(tmp_path: Path) -> None:
+    """The run does not wait for the answer, exits 5, and the document is never sent again."""
+    project = make_project(tmp_path / "project", invoice_rows(5))
+    fault = Fault(match="POST customerinvoice", kind="hang", nth=2, delay_s=30)
+    with Sandbox(tmp_path / "sandbox", settings=Settings(faults=(fault,))) as box:
+        with child(project, box.base_url) as process:
+            wait_for(lambda: inspect.writes(tmp_path / "sandbox") == 2)
+            started = time.monotonic()
+            process.send_signal(signal.SIGINT)
+            time.sleep(0.3)
+            process.send_signal(signal.SIGINT)
+            process.communicate(timeout=20)
+            took = time.monotonic() - started
+        box.faults.clear()
+        record, outcomes = import_into(project, box.base_url)
+        found = references(inspect.documents(tmp_path / "sandbox", INVOICE))
+
+    assert process.returncode == 5
+    assert took < 10
+    assert (record.exit_code, outcomes[1].status) == (5, Status.UNKNOWN)
+    assert count_by_status(outcomes) == {"already_accepted": 1, "unknown": 1, "accepted": 3}
+    assert found == keys(5)
+
+
+@POSIX
+def test_impatient_ctrl_c_at_any_moment_ends_cleanly_and_never_doubles(tmp_path: Path) -> None:
+    """However the signals fall, the program ends by itself with 5 or 6 and a report, and says no false word."""
+    project = make_project(tmp_path / "project", invoice_rows(300))
+    chance = random.Random(7)
+    ends = []
+    for _ in range(8):
+        reports = len(list((project / "reports").glob("*")))
+        with program(project) as process:
+            assert process.stderr is not None
+            process.stderr.readline()
+            for _ in range(3):
+                process.send_signal(signal.SIGINT)
+                time.sleep(chance.random() * 0.004)
+            _, errors = process.communicate(timeout=60)
+        written = len(list((project / "reports").glob("*"))) - reports
+        ends.append((process.returncode, written, "nothing was sent" in errors, "Traceback" in errors))
+        if len(held(project)) == 300:
+            break
+    run(project)
+    found = held(project)
+
+    assert {end for end in ends if end[0] not in {0, 5, 6} or end[1:] != (1, False, False)} == set()
+    assert len(found) == len(set(found))
+
+
+def test_two_runs_at_the_same_moment_send_each_document_once(tmp_path: Path) -> None:
+    """Two people start the same file together: every document is there exactly once."""
+    project = make_project(tmp_path / "project", invoice_rows(60))
+    with program(project) as one, program(project) as other:
+        errors = [process.communicate(timeout=60)[1] for process in (one, other)]
+    found = held(project)
+    last = run(project)
+
+    assert {one.returncode, other.returncode} <= {0, 5, 6}, errors
+    assert found == keys(60)
+    assert (last.code, last.counts) == (0, {"already_accepted": 60})
+    assert len(list((project / "reports").iterdir())) == 3

@@ -1,0 +1,272 @@
+"""Texts are read as numbers and dates by the declared locale and format only, exactly or not at all."""
+
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from babel.numbers import format_decimal
+from hypothesis import given
+from hypothesis import strategies as st
+
+from importer.fields import Field, Kind
+from importer.locales import DateFormat, Locale, locale, parse_number
+from importer.model import Fault, FieldValue
+from importer.values import Options, cell_value, convert, plain
+
+LOCALES = ("nb-NO", "nn-NO", "sv-SE", "da-DK", "fi-FI", "en-GB", "de-DE")
+COMMA = ("nb-NO", "nn-NO", "sv-SE", "da-DK", "fi-FI", "de-DE")
+NORDIC_SPACE = ("nb-NO", "nn-NO", "sv-SE", "fi-FI")
+GROUPS_BY_POINT = ("da-DK", "de-DE")
+DAY = date(2025, 1, 27)
+
+
+def where(name: str | None) -> Locale | None:
+    return locale(name) if name else None
+
+
+def field(
+    cell: Any, kind: Kind, name: str | None = None, form: str | None = None, **options: Any
+) -> FieldValue | Fault:
+    """Return what a field of a kind takes from a cell, in a locale and under the cell's number format."""
+    spec = Field(name="it", description="", kind=kind)
+    return convert(cell_value(cell, form), Options(field=spec, kind=kind, **options), where(name), form)
+
+
+def code(result: object) -> str:
+    """Return the code of a fault, or the value where there is none, so that a failure shows it."""
+    return result.code if isinstance(result, Fault) else f"not refused: {result!r}"
+
+
+# -- texts that are numbers ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "locales", "number"),
+    [
+        ("1234,5", COMMA, "1234.5"),
+        ("1234.5", ("en-GB",), "1234.5"),
+        ("1.234,50", COMMA, "1234.50"),
+        ("1 234,50", COMMA, "1234.50"),
+        ("1,234.50", ("en-GB",), "1234.50"),
+        ("1'234.50", ("en-GB",), "1234.50"),
+        ("(32,00)", COMMA, "-32.00"),
+        ("(32.00)", ("en-GB",), "-32.00"),
+        ("32-", (None, *LOCALES), "-32"),
+        ("kr 32,-", COMMA, "32"),
+        ("NOK 1 234,50", COMMA, "1234.50"),
+        ("1 234,50 kr", COMMA, "1234.50"),
+        ("-1 234,50", COMMA, "-1234.50"),
+        ("\u22121 234,50", COMMA, "-1234.50"),
+        ("29 000", LOCALES, "29000"),
+        ("29\u00a0000", LOCALES, "29000"),
+        ("29\u202f000", LOCALES, "29000"),
+        ("29\u2007000", LOCALES, "29000"),
+        ("1\u00a0234\u00a0567,89", COMMA, "1234567.89"),
+        ("1.234.567", COMMA, "1234567"),
+        ("1,234,567", ("en-GB",), "1234567"),
+        ("1.234", GROUPS_BY_POINT, "1234"),
+        ("1,234", COMMA, "1.234"),
+        ("1.234", ("en-GB",), "1.234"),
+        ("1,234", ("en-GB",), "1234"),
+        ("1234", (None, *LOCALES), "1234"),
+        ("-12", (None, *LOCALES), "-12"),
+        ("007", (None, *LOCALES), "7"),
+    ],
+)
+def test_a_number_is_read_as_its_locale_writes_it(text: str, locales: tuple[str | None, ...], number: str) -> None:
+    """Separators, minus signs, parentheses and currencies are read by the declared locale, to the last digit."""
+    assert {name: parse_number(text, where(name)) for name in locales} == dict.fromkeys(locales, Decimal(number))
+
+
+@pytest.mark.parametrize(
+    ("text", "locales"),
+    [
+        ("1234,5", (None, "en-GB")),
+        ("1234.5", (None, *COMMA)),
+        ("1.234,50", (None, "en-GB")),
+        ("1,234.50", (None, *COMMA)),
+        ("1'234.50", (None, *COMMA)),
+        ("1.000", (None, *NORDIC_SPACE)),
+        ("1,000", (None,)),
+        ("(32,00)", (None, "en-GB")),
+        ("kr 32,-", (None,)),
+        ("1 234", (None,)),
+        ("1.5", (None, *COMMA)),
+        ("1,5", (None, "en-GB")),
+        ("1 23", LOCALES),
+        ("12 34", LOCALES),
+        ("1234 567", LOCALES),
+        ("1.234.56", LOCALES),
+        ("1.000 000", LOCALES),
+        ("1.000,00.0", LOCALES),
+        ("5,", LOCALES),
+        (",5", LOCALES),
+        ("5%", (None, *LOCALES)),
+        ("--5", (None, *LOCALES)),
+        ("-(5)", (None, *LOCALES)),
+        ("(-5)", (None, *LOCALES)),
+        ("-5-", (None, *LOCALES)),
+        ("1d", (None, *LOCALES)),
+        ("10f", (None, *LOCALES)),
+        ("0x1p3", (None, *LOCALES)),
+        ("0x10", (None, *LOCALES)),
+        ("1L", (None, *LOCALES)),
+        ("NaN", (None, *LOCALES)),
+        ("Infinity", (None, *LOCALES)),
+        ("1e5", (None, *LOCALES)),
+        ("1E5", (None, *LOCALES)),
+        ("1,23E+15", (None, *LOCALES)),
+        ("1_000", (None, *LOCALES)),
+        ("１２", (None, *LOCALES)),
+        ("٣", (None, *LOCALES)),
+        ("-", (None, *LOCALES)),
+        ("kr", (None, *LOCALES)),
+        ("NULL", (None, *LOCALES)),
+        ("a", (None, *LOCALES)),
+        ("1/2", (None, *LOCALES)),
+    ],
+)
+def test_a_text_that_may_be_another_number_is_refused(text: str, locales: tuple[str | None, ...]) -> None:
+    """What the locale does not write so, and what only a programming language reads, is a fault with its value."""
+    results = {name: parse_number(text, where(name)) for name in locales}
+
+    assert {name: result for name, result in results.items() if not isinstance(result, Fault)} == {}
+    assert {result.shown for result in results.values() if isinstance(result, Fault)} == {text}
+
+
+AMOUNTS = st.decimals(allow_nan=False, allow_infinity=False, min_value=-(10**20), max_value=10**20, places=4) | (
+    st.decimals(allow_nan=False, allow_infinity=False, min_value=-(10**6), max_value=10**6, places=2)
+)
+
+
+@given(AMOUNTS, st.sampled_from(LOCALES))
+def test_what_a_locale_writes_it_reads_back(number: Decimal, name: str) -> None:
+    """Any amount, written with the locale's own separators and minus, is read back as the same decimal."""
+    written = format_decimal(number, locale=name.replace("-", "_"), decimal_quantization=False)
+
+    assert parse_number(written, locale(name)) == number
+
+
+@given(st.from_regex(r"-?[0-9]{1,3}[.,][0-9]{3}", fullmatch=True), st.sampled_from((None, *LOCALES)))
+def test_one_mark_before_three_digits_is_never_taken_silently(text: str, name: str | None) -> None:
+    """`1.000` is one or a thousand: it is read only where the locale uses that very mark, and then in its sense."""
+    known, result = where(name), parse_number(text, where(name))
+    mark = "." if "." in text else ","
+
+    if known is None or mark not in {known.decimal, known.group}:
+        assert isinstance(result, Fault)
+    else:
+        assert result == Decimal(text.replace(mark, "." if mark == known.decimal else ""))
+
+
+@given(st.text(max_size=12) | st.text(alphabet="0123456789., '-+()krE\u00a0", max_size=12), st.sampled_from(LOCALES))
+def test_any_text_is_a_number_or_a_fault(text: str, name: str) -> None:
+    """No text breaks the reading, and what is read has exactly the digits of the text."""
+    result = parse_number(text, locale(name))
+
+    if isinstance(result, Fault):
+        assert result.shown == text
+    else:
+        assert "".join(map(str, result.as_tuple().digits)).lstrip("0") == "".join(
+            char for char in text if char in "0123456789"
+        ).lstrip("0")
+
+
+@pytest.mark.parametrize("text", ["-12345678901234567890123456789,12", "-98765432109876543210987654321098765"])
+def test_a_very_long_number_loses_no_digit(text: str) -> None:
+    """More digits than decimal arithmetic keeps by default are kept or refused, never rounded off."""
+    result = parse_number(text, locale("nb-NO"))
+
+    assert isinstance(result, Fault) or plain(result) == text.replace(",", ".")
+
+
+# -- dates -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "form", "name", "expected"),
+    [
+        ("27.01.2025", "dd.mm.yyyy", None, DAY),
+        ("01/02/2025", "dd/mm/yyyy", None, date(2025, 2, 1)),
+        ("01/02/2025", "mm/dd/yyyy", None, date(2025, 1, 2)),
+        ("20250127", "yyyymmdd", None, DAY),
+        (20250127, "yyyymmdd", None, DAY),
+        ("27.01.2025", None, "nb-NO", DAY),
+        ("2.1.2025", None, "nb-NO", date(2025, 1, 2)),
+        ("2025-01-27", None, "nb-NO", DAY),
+        ("2025-01-27", None, None, DAY),
+        ("01/02/2025", None, "en-GB", date(2025, 2, 1)),
+        ("2025-1-2", None, "sv-SE", date(2025, 1, 2)),
+        (datetime(2025, 1, 27, 23, 59, 59, 999000), None, None, DAY),
+        (DAY, "mm/dd/yyyy", None, DAY),
+    ],
+)
+def test_a_date_is_read_in_its_declared_format_only(
+    text: Any, form: str | None, name: str | None, expected: date
+) -> None:
+    """A text is a date where mapping or locale say how; a cell that Excel holds as a date needs no format."""
+    assert field(text, Kind.DATE, name, date_format=DateFormat(form) if form else None) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "form", "name"),
+    [
+        ("01/27/2025", "dd/mm/yyyy", None),
+        ("27/01/2025", "mm/dd/yyyy", None),
+        ("09-01-2025", None, None),
+        ("09-01-2025", None, "nb-NO"),
+        ("01/02/2025", None, "nb-NO"),
+        ("01/02/2025", None, "en"),
+        ("31.02.2025", "dd.mm.yyyy", None),
+        ("29.02.2025", "dd.mm.yyyy", None),
+        ("00.01.2025", "dd.mm.yyyy", None),
+        ("27.01.25", "dd.mm.yyyy", None),
+        ("31.12.55", None, "nb-NO"),
+        ("2025-01-27", "dd.mm.yyyy", None),
+        ("7.1.2025", "dd.mm.yyyy", None),
+        ("２７.01.2025", "dd.mm.yyyy", None),
+        ("27.01.2025 ", "dd.mm.yy yy", None),
+        (45684, None, "nb-NO"),
+        ("45684", None, "nb-NO"),
+        (43831, "dd.mm.yyyy", None),
+        (True, None, "nb-NO"),
+        (time(10, 30), None, "nb-NO"),
+    ],
+)
+def test_a_date_that_must_be_guessed_is_refused(text: Any, form: str | None, name: str | None) -> None:
+    """Day and month are never swapped, no century is made up, no serial number is taken for a day."""
+    try:
+        declared = DateFormat(form) if form else None
+    except ValueError:
+        return
+    assert code(field(text, Kind.DATE, name, date_format=declared)) in {"not_a_date", "date_format"}
+
+
+@pytest.mark.parametrize(
+    "form", ["dd.mm.yy", "yy-mm-dd", "dd.mm", "mm.yyyy", "yyyy", "", "dd.mmm.yyyy", "dd.mm.yyyy hh"]
+)
+def test_a_format_without_one_day_month_and_full_year_is_refused(form: str) -> None:
+    """A year of two digits is refused where it is declared."""
+    with pytest.raises(ValueError, match="day|year|not known"):
+        DateFormat(form)
+
+
+@pytest.mark.parametrize("cell", [date(1900, 2, 28), datetime(1900, 2, 28), date(1900, 1, 1)])
+def test_a_date_before_march_1900_is_refused(cell: date) -> None:
+    """Excel counts a 29 February 1900 that never was, so days before it are off by one."""
+    assert code(field(cell, Kind.DATE)) == "date_before_1900"
+
+
+def test_a_duration_is_no_value() -> None:
+    """A cell that holds more than a day of hours is a problem, in any field."""
+    assert {code(field(timedelta(hours=30), kind)) for kind in Kind} == {"duration"}
+
+
+def test_a_date_time_keeps_the_time_of_the_cell() -> None:
+    """A date-time field takes the cell's own time, midnight for a bare date, and never shifts it."""
+    moment = datetime(2025, 1, 27, 23, 59, 59)
+
+    assert field(moment, Kind.DATETIME) == moment
+    assert field(DAY, Kind.DATETIME) == datetime(2025, 1, 27)
+    assert field("2025-01-27T10:00:00Z", Kind.DATETIME) == datetime(2025, 1, 27, 10)
