@@ -2,17 +2,21 @@
 
 The modules in the order things happen:
 
-    yamlfile -> mapping -> workbook -> values -> convert -> template -> plan
-        -> journal -> run (api/client, api/verdict) -> report
+    yamlfile -> mapping_file -> workbook -> values -> convert -> template -> plan -> decide
+        -> journal -> lookup -> run (api/session, api/client, api/verdict) -> report
 
 Imports run one way down this list of floors; tests/test_floors.py proves it:
 
-    0  errors, model, resources, endpoints, fields
-    1  values, expression, yamlfile, workbook, project, target, journal, api, sandbox
-    2  mapping, mapping_schema, convert, template
-    3  plan
-    4  run, report
-    5  cli, __main__
+    0  errors, model, resources
+    1  endpoints, fields, yamlfile, locales, sandbox
+    2  values, schemacheck, compare, catalogue
+    3  literals, expression, workbook, target, journal_tables
+    4  mapping, mapping_schema, project, journal, api
+    5  mapping_file, convert, template
+    6  findings, decide
+    7  plan, lookup
+    8  run, report
+    9  cli, __main__
 """
 
 __version__ = "0.1.0"

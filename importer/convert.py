@@ -104,7 +104,26 @@ class Converter:
             result.fields |= self._period(self.mapping.period, row, result.problems)
         line, filled = self._flat(self.mapping.lines, row, result.problems, set())
         result.line = line if filled else None
+        if result.line is not None and self.mapping.endpoint.lines_by_number:
+            result.problems += self._operation(result.line, row)
         return result
+
+    def _operation(self, line: Flat, row: Row) -> list[Problem]:
+        """Give a line of an update its operation: Update with a number, Insert without one, Delete when mapped so."""
+        numbered = ("lineNumber",) in line
+        operation = line.setdefault(("operation",), "Update" if numbered else "Insert")
+        rules = {rule.target: rule for rule in self.mapping.lines}
+        if operation == "Insert" and numbered:
+            rule = rules[("lineNumber",)]
+            text = "A line with a number is inserted here, which would add a line. Leave the number out, or say Update."
+            fault = Fault("insert_with_number", shown(line[("lineNumber",)]), text)
+        elif operation != "Insert" and not numbered:
+            rule = rules[("operation",)]
+            text = f"The operation is {operation}, but the line has no number. Fill in lineNumber."
+            fault = Fault("line_number_missing", shown(operation), text)
+        else:
+            return []
+        return [self._problem(fault, row, self._headers(rule))]
 
     def number(self, row: Row, column: str) -> Decimal | Problem:
         """Return a cell as the decimal it holds, a blank as zero."""
@@ -255,13 +274,13 @@ def tree(members: Dictionary[str, Field], flat: Flat, prefix: tuple[Step, ...] =
     return result
 
 
-def _with_operation(entry: dict[str, Any], operation: str = "Insert") -> dict[str, Any]:
+def _with_operation(entry: dict[str, Any]) -> dict[str, Any]:
     """Give an entry of a list its `operation`, where it has one and the mapping does not say another."""
     if entry.get("operation", "") is ABSENT:
-        entry["operation"] = operation
+        entry["operation"] = "Insert"
     return entry
 
 
-def line_tree(members: Dictionary[str, Field], flat: Flat, operation: str | None) -> dict[str, Any]:
+def line_tree(members: Dictionary[str, Field], flat: Flat) -> dict[str, Any]:
     """Return one line as templates see it, with its `operation`."""
-    return _with_operation(tree(members, flat), operation or "Insert")
+    return _with_operation(tree(members, flat))

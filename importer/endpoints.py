@@ -8,6 +8,7 @@ import json
 from collections.abc import Mapping as Dictionary
 from dataclasses import dataclass
 from functools import cache
+from typing import Any
 
 from importer import resources
 
@@ -22,6 +23,8 @@ class Endpoint:
     description: str
     resource: str
     action: str
+    #: create, update or action
+    kind: str
     method: str
     #: path by API version (`v1`, `v2`)
     path: Dictionary[str, str]
@@ -43,8 +46,17 @@ class Endpoint:
     key_in_path: bool
     #: True where sending the same twice leaves what sending once leaves
     repeatable: bool
+    #: how a read-back shows that an action was done: `field` leaves these values
+    proof: Dictionary[str, Any] | None
+    #: True where the operation takes If-Match
+    if_match: bool
     #: body fields without which the API refuses the document
     needed: tuple[str, ...]
+
+    @property
+    def lines_by_number(self) -> bool:
+        """Tell whether a line with a number updates that line and one without is inserted."""
+        return self.line_operation == "by_number"
 
     @property
     def versions(self) -> tuple[str, ...]:

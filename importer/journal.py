@@ -17,7 +17,7 @@ from sqlalchemy.exc import DatabaseError, IntegrityError
 
 from importer import journal_tables as tables
 from importer.errors import JournalError
-from importer.model import Outcome, RunRecord, Status
+from importer.model import Document, Outcome, RunRecord, Status
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,6 +28,7 @@ class Attempt:
     run_id: str
     key: str
     fingerprint: str
+    identity: str
     state: str
     claimed_at: str
     settled_at: str | None
@@ -81,7 +82,7 @@ class Journal:
             if rows:
                 connection.execute(tables.result.insert(), rows)
 
-    def claim(self, record: RunRecord, outcome: Outcome, fingerprint: str, at: str) -> int:
+    def claim(self, record: RunRecord, document: Document, outcome: Outcome, at: str) -> int:
         """Commit that a document is about to be sent; return the attempt's id.
 
         Raises: AlreadyClaimed when another attempt at it is live. JournalError when the claim cannot be written.
@@ -91,7 +92,9 @@ class Journal:
             "company": record.company,
             "endpoint": record.endpoint,
             "key": outcome.key,
-            "fingerprint": fingerprint,
+            "fingerprint": document.fingerprint,
+            "identity": document.identity,
+            "repeatable": int(document.repeatable),
             "state": "sending",
             "claimed_at": at,
         }
@@ -100,7 +103,7 @@ class Journal:
                 attempt_id = connection.execute(tables.attempt.insert().values(values)).inserted_primary_key
                 connection.execute(_update(record, outcome))
         except IntegrityError as error:
-            live = self._live(record.company, record.endpoint, outcome.key or "")
+            live = self._live(record.company, record.endpoint, document.identity)
             if live is None:
                 raise JournalError(f"The journal {self._shown} refused a claim: {error.orig}.") from error
             raise AlreadyClaimed(live) from None
@@ -138,17 +141,21 @@ class Journal:
             )
 
     def live_attempts(self, company: str, endpoint: str) -> list[Attempt]:
-        """Return every attempt in flight, accepted or in doubt."""
-        query = sa.select(*_COLUMNS).where(
-            tables.attempt.c.company == company,
-            tables.attempt.c.endpoint == endpoint,
-            tables.attempt.c.state.in_(tables.LIVE),
+        """Return every attempt in flight, accepted or in doubt, in the order of the claims."""
+        query = (
+            sa.select(*_COLUMNS)
+            .where(
+                tables.attempt.c.company == company,
+                tables.attempt.c.endpoint == endpoint,
+                tables.attempt.c.state.in_(tables.LIVE),
+            )
+            .order_by(tables.attempt.c.attempt_id)
         )
         with self._transaction() as connection:
             return [Attempt(**row) for row in connection.execute(query).mappings()]
 
-    def _live(self, company: str, endpoint: str, key: str) -> Attempt | None:
-        return next((a for a in self.live_attempts(company, endpoint) if a.key == key), None)
+    def _live(self, company: str, endpoint: str, identity: str) -> Attempt | None:
+        return next((a for a in self.live_attempts(company, endpoint) if a.identity == identity), None)
 
     def runs(self) -> list[tuple[RunRecord, dict[Status, int]]]:
         """Return every run, the latest first, with its documents counted by status."""

@@ -50,6 +50,10 @@ attempt = sa.Table(
     sa.Column("endpoint", sa.Text, nullable=False),
     sa.Column("key", sa.Text, nullable=False),
     sa.Column("fingerprint", sa.Text, nullable=False),
+    #: what the guard guards: the key, for actions and inserted lines with the content
+    sa.Column("identity", sa.Text, nullable=False),
+    #: updates that may be sent again are not guarded
+    sa.Column("repeatable", sa.Integer, nullable=False),
     sa.Column(
         "state",
         sa.Text,
@@ -63,14 +67,15 @@ attempt = sa.Table(
     #: what the API said, whole, for support
     sa.Column("evidence", sa.Text),
 )
+_guarded = sa.and_(attempt.c.state.in_(LIVE), attempt.c.repeatable == 0)
 sa.Index(
     "one_live_attempt",
     attempt.c.company,
     attempt.c.endpoint,
-    attempt.c.key,
+    attempt.c.identity,
     unique=True,
-    sqlite_where=attempt.c.state.in_(LIVE),
-    postgresql_where=attempt.c.state.in_(LIVE),
+    sqlite_where=_guarded,
+    postgresql_where=_guarded,
 )
 sa.Index("attempt_body", attempt.c.company, attempt.c.endpoint, attempt.c.fingerprint)
 result = sa.Table(

@@ -90,6 +90,10 @@ class Mapping:
     totals: tuple[TotalSpec, ...]
     #: file name of the body template
     template: str
+    #: of an update: refuse where somebody changed the document since it was read
+    refuse_changed: bool = False
+    #: of an update: send only what differs from what the API holds
+    compare: bool = False
 
     @property
     def rules(self) -> Iterator[Rule]:

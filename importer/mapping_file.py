@@ -85,6 +85,8 @@ class _Reader:
                 lines=tuple(line_rules),
                 totals=self._totals(),
                 template=str(data.get("template", f"{endpoint.name}.json.j2")),
+                refuse_changed=data.get("if_changed") == "refuse",
+                compare=bool(as_boolean(data.get("compare"))),
             )
             self._check_params(mapping)
         return mapping

@@ -36,6 +36,15 @@ _COMMON: Final[Node] = {
 }
 _BLANK: Final[Node] = {"description": "What a blank cell does: omit leaves the field out, error is a problem."}
 _FORMAT: Final[Node] = {"description": "How text cells write dates, such as dd.mm.yyyy.", "type": "string"}
+_IF_CHANGED: Final[Node] = {
+    "description": "What happens where somebody changed it since it was read: overwrite (default) or refuse.",
+    "type": "string",
+    "enum": ["overwrite", "refuse"],
+}
+_COMPARE: Final[Node] = {
+    "description": "true: read it first and send only what differs; what is the same already is not sent.",
+    "type": "boolean",
+}
 _OPTIONS: Final[Dictionary[str, Node]] = {
     "text": {
         "type": {
@@ -154,6 +163,8 @@ def _properties(endpoints: Dictionary[str, Endpoint]) -> Node:
             "description": "A body template of your own, beside the mapping; default: the bundled one.",
             "type": "string",
         },
+        "if_changed": True,
+        "compare": True,
     }
 
 
@@ -233,6 +244,9 @@ def _totals() -> Node:
 def _branch(name: str, endpoint: Endpoint) -> Node:
     then: Node = {"fields": {"$ref": f"#/definitions/{name} fields"}}
     then["lines"] = {"$ref": f"#/definitions/{name} lines"} if endpoint.lines else False
+    update = endpoint.kind == "update"
+    then["if_changed"] = _IF_CHANGED if update and endpoint.if_match else False
+    then["compare"] = _COMPARE if update else False
     if endpoint.versions != ("v1", "v2"):
         then["api"] = {"enum": list(endpoint.versions)}
     condition = {"required": ["endpoint"], "properties": {"endpoint": {"type": "string", "const": name}}}

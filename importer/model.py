@@ -96,6 +96,14 @@ class Document:
     body: bytes = b""
     #: SHA-256 of the canonical body, hexadecimal
     fingerprint: str = ""
+    #: what the journal knows the document by: the key, for actions and inserted lines with the content
+    identity: str = ""
+    #: True where sending the same twice leaves what sending once leaves
+    repeatable: bool = False
+    #: the version that was read, where the write holds only for that one
+    etag: str | None = None
+    #: True where it waits for what became of an earlier attempt
+    waits: bool = False
     #: customer number, by which documents wait for each other; for customers their own
     customer: str | None = None
     #: the number the body asks for, where it asks for one

@@ -1,6 +1,6 @@
-"""Make the plan: which documents a workbook gives, what is wrong with them, and what a run would do with each.
+"""Make the plan: which documents a workbook gives, what is wrong with them.
 
-Pure: reads no file, opens no socket, asks no journal; what the journal knows is an argument.
+Pure: reads no file, opens no socket, asks no journal.
 """
 
 from collections.abc import Iterator
@@ -59,28 +59,6 @@ class Plan:
     def rows_read(self) -> int:
         """Count the rows below the header, down to the last that holds anything."""
         return len(self.sheet.rows)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Past:
-    """Hold what the journal knows of a key: the latest attempt that still stands."""
-
-    key: str
-    #: sending, accepted or unknown
-    state: str
-    fingerprint: str
-    number: str | None
-    run_id: str
-    at: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Known:
-    """Hold what the journal knows of one company and endpoint."""
-
-    by_key: Dictionary[str, Past]
-    #: accepted bodies of earlier runs, by fingerprint
-    by_body: Dictionary[str, Past]
 
 
 def make_plan(
@@ -209,11 +187,23 @@ class _Maker:
                 for fault in rendered
             ]
             return Document(key=key, rows=numbers, status=Status.INVALID, problems=tuple(faults))
+        if rendered.data == {} and self.mapping.endpoint.kind != "action":
+            problem = Problem(
+                sheet=self.sheet.name,
+                row=numbers[0],
+                code="empty",
+                message=f"Document {key!r} holds nothing that could be sent. Fill its cells, or leave the row out.",
+            )
+            return Document(key=key, rows=numbers, status=Status.INVALID, problems=(problem,))
+        inserts = '"operation": "Insert"' in rendered.body.decode()
+        by_content = self.mapping.endpoint.kind == "action" or (self.mapping.endpoint.repeatable and inserts)
         return Document(
             key=key,
             rows=numbers,
             body=rendered.body,
             fingerprint=rendered.fingerprint,
+            identity=f"{key}\n{rendered.fingerprint}" if by_content else str(key),
+            repeatable=self.mapping.endpoint.repeatable and not inserts,
             customer=_text_of(rendered.data, self.mapping.endpoint.customer_field),
             number=_text_of(rendered.data, self.mapping.endpoint.number_field),
         )
@@ -221,7 +211,7 @@ class _Maker:
     def _lines(self, rows: list[RowValues]) -> Iterator[dict[str, Any]]:
         for values in rows:
             if values.line is not None:
-                yield line_tree(self.line_members, values.line, self.mapping.endpoint.line_operation)
+                yield line_tree(self.line_members, values.line)
 
     def _select(self, documents: list[Document]) -> list[Document]:
         """Leave out what --limit and --only do not mean; its problems hold nothing back."""
@@ -293,53 +283,6 @@ def _text_of(data: Dictionary[str, Any], name: str | None) -> str | None:
     if isinstance(value, dict):
         value = value.get("value")
     return value if isinstance(value, str) and value else None
-
-
-def decide(plan: Plan, known: Known) -> tuple[Document, ...]:
-    """Return the plan's documents with a status for all that will not be sent; without one, a document goes out."""
-    return tuple(
-        document if document.status is not None else _decide_one(document, known) for document in plan.documents
-    )
-
-
-def _decide_one(document: Document, known: Known) -> Document:
-    past = known.by_key.get(document.key or "")
-    if past is None:
-        twin = known.by_body.get(document.fingerprint)
-        if twin is None or twin.key == document.key:
-            return document
-        message = (
-            f"The same content was accepted under the key {twin.key!r} on {_day(twin.at)}{_as_number(twin.number)} "
-            f"(run {twin.run_id}). Nothing was sent. If it is another document, change what tells them apart; "
-            f"if not, delete the row. {_command(document)}"
-        )
-        return replace(document, status=Status.CHANGED, message=message)
-    if past.state != "accepted":
-        message = (
-            f"An attempt on {_day(past.at)} (run {past.run_id}) ended in doubt: it may or may not be in Visma. "
-            "Nothing was sent. Look it up in Visma before anything else."
-        )
-        return replace(document, status=Status.UNKNOWN, message=message, number=past.number)
-    if past.fingerprint == document.fingerprint:
-        message = f"Accepted on {_day(past.at)}{_as_number(past.number)} (run {past.run_id}); nothing was sent."
-        return replace(document, status=Status.ALREADY_ACCEPTED, message=message, number=past.number)
-    message = (
-        f"Accepted on {_day(past.at)}{_as_number(past.number)} (run {past.run_id}) with other content; nothing was "
-        f"sent. Correct it in Visma, or take the row back to what was sent. {_command(document)}"
-    )
-    return replace(document, status=Status.CHANGED, message=message, number=past.number)
-
-
-def _command(_document: Document) -> str:
-    return "A person has to decide."
-
-
-def _day(at: str) -> str:
-    return at[:16].replace("T", " ") + " UTC"
-
-
-def _as_number(number: str | None) -> str:
-    return f" as {number}" if number else ""
 
 
 def held_back(plan: Plan, *, skip_invalid: bool) -> bool:

@@ -8,12 +8,13 @@ from threading import Event
 from typing import Final, Protocol
 
 from importer.api.session import Session
-from importer.api.verdict import Then, Verdict, grouping, judge_create
+from importer.api.verdict import Then, Verdict, grouping, judge_action, judge_create, judge_update
+from importer.decide import Known, Past, known_from
 from importer.endpoints import Endpoint
 from importer.errors import DoubtError, JournalError, ProgramError, StoppedError
 from importer.journal import AlreadyClaimed, Attempt, Journal
+from importer.lookup import path_for, prove
 from importer.model import Document, Outcome, RunRecord, Status
-from importer.plan import Known, Past
 
 #: As many equal rejections in a row stop a run: what is wrong is not in the documents.
 SAME_REJECTIONS: Final = 25
@@ -37,24 +38,17 @@ def now_utc() -> str:
 
 def known(journal: Journal, company: str, endpoint: str) -> Known:
     """Return what the journal knows of a company and an endpoint."""
-    by_key: dict[str, Past] = {}
-    by_body: dict[str, Past] = {}
-    for attempt in journal.live_attempts(company, endpoint):
-        past = _past(attempt)
-        by_key[attempt.key] = past
-        if attempt.state == "accepted":
-            by_body[attempt.fingerprint] = past
-    return Known(by_key=by_key, by_body=by_body)
-
-
-def _past(attempt: Attempt) -> Past:
-    return Past(
-        key=attempt.key,
-        state=attempt.state,
-        fingerprint=attempt.fingerprint,
-        number=attempt.number,
-        run_id=attempt.run_id,
-        at=attempt.settled_at or attempt.claimed_at,
+    return known_from(
+        Past(
+            key=attempt.key,
+            identity=attempt.identity,
+            state=attempt.state,
+            fingerprint=attempt.fingerprint,
+            number=attempt.number,
+            run_id=attempt.run_id,
+            at=attempt.settled_at or attempt.claimed_at,
+        )
+        for attempt in journal.live_attempts(company, endpoint)
     )
 
 
@@ -66,12 +60,17 @@ def first_outcomes(documents: Sequence[Document]) -> list[Outcome]:
             key=document.key,
             status=document.status or Status.NOT_SENT,
             rows=document.rows,
-            number=document.number if document.status else None,
+            number=_number(document),
             message=document.message if document.status else _WAITING,
             problems=document.problems,
         )
         for position, document in enumerate(documents)
     ]
+
+
+def _number(document: Document) -> str | None:
+    """Return the number to show before anything was sent: the one in the path, or what the journal remembers."""
+    return document.number if document.status else None
 
 
 @dataclass
@@ -103,7 +102,8 @@ class Run:
             doubt = any(outcome.status is Status.UNKNOWN for outcome in outcomes)
             raise (DoubtError if doubt else StoppedError)(f"The run had to stop. {error}") from error
         check_equations(self.record, outcomes)
-        code = exit_code(outcomes, stopped=bool(stopped))
+        waits = any(document.waits for document in documents)
+        code = exit_code(outcomes, stopped=bool(stopped), in_doubt=waits)
         record = replace(self.record, finished_at=self.now(), exit_code=code, stopped=stopped)
         self.journal.finish_run(record)
         return record, outcomes
@@ -133,7 +133,7 @@ class Run:
         outcome, claimed_at = outcomes[position], self.now()
         in_flight = replace(outcome, status=Status.UNKNOWN, message=_IN_FLIGHT, sent_at=claimed_at)
         try:
-            attempt = self.journal.claim(self.record, in_flight, document.fingerprint, claimed_at)
+            attempt = self.journal.claim(self.record, document, in_flight, claimed_at)
         except AlreadyClaimed as error:
             outcomes[position] = self._taken(outcome, document, error.attempt)
             return None
@@ -156,8 +156,17 @@ class Run:
         return verdict
 
     def _exchange(self, document: Document) -> Verdict:
-        result = self.session.write(self.endpoint.method, self.path, document.body)
-        return judge_create(result, asked_number=document.number)
+        path = path_for(self.path, document.key or "")
+        headers = {"If-Match": f'"{document.etag}"'} if document.etag else {}
+        result = self.session.write(self.endpoint.method, path, document.body, headers)
+        if self.endpoint.kind == "create":
+            return judge_create(result, asked_number=document.number)
+        if self.endpoint.kind == "update":
+            return judge_update(result, number=document.key)
+        verdict = judge_action(result, number=document.key)
+        if self.endpoint.proof and (verdict.queued or verdict.status is Status.ACCEPTED):
+            return prove(self.session, self.endpoint, verdict, document.key or "")
+        return verdict
 
     def _taken(self, outcome: Outcome, document: Document, attempt: Attempt) -> Outcome:
         """Return the outcome of a document that another run claimed since the plan was made."""
@@ -198,10 +207,10 @@ def check_equations(record: RunRecord, outcomes: Sequence[Outcome]) -> None:
         )
 
 
-def exit_code(outcomes: Sequence[Outcome], *, stopped: bool) -> int:
-    """Return the exit code of a run: 5 before 6 before 4 before 0."""
+def exit_code(outcomes: Sequence[Outcome], *, stopped: bool, in_doubt: bool = False) -> int:
+    """Return the exit code of a run: 5 (`in_doubt`: one waits for a doubtful one) before 6 before 4 before 0."""
     found = {outcome.status for outcome in outcomes}
-    if Status.UNKNOWN in found:
+    if Status.UNKNOWN in found or in_doubt:
         return 5
     if stopped or Status.NOT_SENT in found:
         return 6

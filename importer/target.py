@@ -171,8 +171,8 @@ class _Reader:
             text = os.environ.get(source["env"], "")
             if not text.strip():
                 raise TargetError(
-                    f"The environment variable {source['env']!r}, which holds the {part} of target {name!r}, is not set. "
-                    "Set it, then run again."
+                    f"The environment variable {source['env']!r}, which holds the {part} of target {name!r}, is not "
+                    "set. Set it, then run again."
                 )
             return Secret(text.strip())
         path = self.file.path.parent / source["file"]

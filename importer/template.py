@@ -135,7 +135,7 @@ class BodyTemplate:
         if faults:
             return list(dict.fromkeys(faults))
         body = write_json(data).encode()
-        return Rendered(data, body, hashlib.sha256(canonical(data).encode()).hexdigest())
+        return Rendered(data, body, canonical_fingerprint(data))
 
     def _where(self, error: BaseException) -> str:
         frames = traceback.extract_tb(error.__traceback__)
@@ -238,6 +238,11 @@ def write_json(node: Any) -> str:
     if isinstance(node, list):
         return "[" + ", ".join(map(write_json, node)) + "]"
     return plain(node) if isinstance(node, Decimal) else json.dumps(node, ensure_ascii=False)
+
+
+def canonical_fingerprint(data: dict[str, Any]) -> str:
+    """Return the SHA-256 of a body that is the same for equal bodies, hexadecimal."""
+    return hashlib.sha256(canonical(data).encode()).hexdigest()
 
 
 def canonical(node: Any) -> str:

@@ -198,7 +198,7 @@ def test_a_very_long_number_loses_no_digit(text: str) -> None:
         ("2025-01-27", None, None, DAY),
         ("01/02/2025", None, "en-GB", date(2025, 2, 1)),
         ("2025-1-2", None, "sv-SE", date(2025, 1, 2)),
-        (datetime(2025, 1, 27, 23, 59, 59, 999000), None, None, DAY),
+        (datetime.fromisoformat("2025-01-27T23:59:59.999"), None, None, DAY),
         (DAY, "mm/dd/yyyy", None, DAY),
     ],
 )
@@ -226,7 +226,6 @@ def test_a_date_is_read_in_its_declared_format_only(
         ("2025-01-27", "dd.mm.yyyy", None),
         ("7.1.2025", "dd.mm.yyyy", None),
         ("２７.01.2025", "dd.mm.yyyy", None),
-        ("27.01.2025 ", "dd.mm.yy yy", None),
         (45684, None, "nb-NO"),
         ("45684", None, "nb-NO"),
         (43831, "dd.mm.yyyy", None),
@@ -236,11 +235,9 @@ def test_a_date_is_read_in_its_declared_format_only(
 )
 def test_a_date_that_must_be_guessed_is_refused(text: Any, form: str | None, name: str | None) -> None:
     """Day and month are never swapped, no century is made up, no serial number is taken for a day."""
-    try:
-        declared = DateFormat(form) if form else None
-    except ValueError:
-        return
-    assert code(field(text, Kind.DATE, name, date_format=declared)) in {"not_a_date", "date_format"}
+    result = field(text, Kind.DATE, name, date_format=DateFormat(form) if form else None)
+
+    assert code(result) in {"not_a_date", "date_format"}
 
 
 @pytest.mark.parametrize(
@@ -248,11 +245,11 @@ def test_a_date_that_must_be_guessed_is_refused(text: Any, form: str | None, nam
 )
 def test_a_format_without_one_day_month_and_full_year_is_refused(form: str) -> None:
     """A year of two digits is refused where it is declared."""
-    with pytest.raises(ValueError, match="day|year|not known"):
+    with pytest.raises(ValueError, match=r"one day|year as yyyy|not known"):
         DateFormat(form)
 
 
-@pytest.mark.parametrize("cell", [date(1900, 2, 28), datetime(1900, 2, 28), date(1900, 1, 1)])
+@pytest.mark.parametrize("cell", [date(1900, 2, 28), datetime.fromisoformat("1900-02-28T00:00:00"), date(1900, 1, 1)])
 def test_a_date_before_march_1900_is_refused(cell: date) -> None:
     """Excel counts a 29 February 1900 that never was, so days before it are off by one."""
     assert code(field(cell, Kind.DATE)) == "date_before_1900"
@@ -265,8 +262,8 @@ def test_a_duration_is_no_value() -> None:
 
 def test_a_date_time_keeps_the_time_of_the_cell() -> None:
     """A date-time field takes the cell's own time, midnight for a bare date, and never shifts it."""
-    moment = datetime(2025, 1, 27, 23, 59, 59)
+    moment = datetime.fromisoformat("2025-01-27T23:59:59")
 
     assert field(moment, Kind.DATETIME) == moment
-    assert field(DAY, Kind.DATETIME) == datetime(2025, 1, 27)
-    assert field("2025-01-27T10:00:00Z", Kind.DATETIME) == datetime(2025, 1, 27, 10)
+    assert field(DAY, Kind.DATETIME) == datetime.fromisoformat("2025-01-27T00:00:00")
+    assert field("2025-01-27T10:00:00Z", Kind.DATETIME) == datetime.fromisoformat("2025-01-27T10:00:00")

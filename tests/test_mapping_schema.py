@@ -125,7 +125,7 @@ def test_every_field_is_there_and_explained(endpoint: str) -> None:
 @pytest.mark.parametrize("endpoint", tuple(table()))
 def test_the_values_of_an_enum_are_in_its_explanation(endpoint: str) -> None:
     """Where the API takes only certain words, an editor shows them."""
-    shown = {names: node for names, node in described({"$ref": f"#/definitions/{endpoint} fields"})}
+    shown = dict(described({"$ref": f"#/definitions/{endpoint} fields"}))
     enums = {names: field.enum for names, field in leaves(fields_of(endpoint)) if field.enum and names in shown}
 
     assert enums

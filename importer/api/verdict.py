@@ -38,6 +38,8 @@ class Verdict:
     http_status: int | None = None
     #: what the API said, whole
     evidence: str = ""
+    #: True where an action was taken on and its end is not known yet
+    queued: bool = False
 
 
 def judge_create(result: Answer | NoAnswer, *, asked_number: str | None) -> Verdict:
@@ -104,6 +106,52 @@ def _created(answer: Answer, asked: str | None) -> Verdict:
     return Verdict(status=Status.ACCEPTED, message="", number=number, **facts)
 
 
+def judge_update(result: Answer | NoAnswer, *, number: str | None) -> Verdict:
+    """Return what the exchange that was to update a document means.
+
+    Source: FACTS 3 (CONFIRMED): PUT answers 204; 200 is taken too, since the work is the same.
+    """
+    if isinstance(result, NoAnswer):
+        return _no_answer(result)
+    judged = _answered(result)
+    if judged is not None:
+        return judged
+    facts: dict[str, Any] = {"http_status": result.status, "evidence": _evidence(result), "number": number}
+    if result.status == 204 or (result.status == 200 and result.whole and not _is_page(result)):  # noqa: PLR2004
+        return Verdict(status=Status.ACCEPTED, message="", **facts)
+    message = f"It may or may not be changed in Visma: the answer was {result.status} instead of 204."
+    return Verdict(status=Status.UNKNOWN, message=message, **facts)
+
+
+def judge_action(result: Answer | NoAnswer, *, number: str | None) -> Verdict:
+    """Return what the exchange that was to start an action means.
+
+    Source: FACTS 3 (CONFIRMED): 200 with actionResult Queued, InProcess, Failed or Done.
+    """
+    if isinstance(result, NoAnswer):
+        return _no_answer(result)
+    judged = _answered(result)
+    if judged is not None:
+        return judged
+    facts: dict[str, Any] = {"http_status": result.status, "evidence": _evidence(result), "number": number}
+    data = _json_object(result)
+    word = str(data.get("actionresult", "")).lower()
+    if result.status == 200 and result.whole and word == "failed":  # noqa: PLR2004
+        said = str(data.get("errorinfo") or "no reason given")
+        return Verdict(status=Status.REJECTED, message=f"Visma answered that the action failed: {said}", **facts)
+    if result.status in {200, 201, 204} and result.whole and word == "done":
+        return Verdict(status=Status.ACCEPTED, message="", **facts)
+    if result.status == 200 and result.whole and word in {"queued", "inprocess"}:  # noqa: PLR2004
+        message = f"Visma took it and works on it ({data['actionresult']}); whether it was done is to be seen there."
+        return Verdict(status=Status.UNKNOWN, message=message, queued=True, **facts)
+    message = f"It may or may not be done in Visma: the answer was {result.status} without a result that is known."
+    return Verdict(status=Status.UNKNOWN, message=message, **facts)
+
+
+def _is_page(answer: Answer) -> bool:
+    return answer.body.lstrip()[:1] == b"<"
+
+
 def number_of(location: str | None) -> str | None:
     """Return the number at the end of a Location, or None where there is none that can be one.
 
@@ -120,19 +168,22 @@ def error_message(answer: Answer) -> str:
 
     Source: FACTS 4.1 (shapes A and B, any casing).
     """
-    try:
-        raw = json.loads(answer.body.decode("utf-8-sig"))
-    except (ValueError, RecursionError):
-        return ""
-    if not isinstance(raw, dict):
-        return ""
-    data = {str(name).lower(): value for name, value in raw.items()}
+    data = _json_object(answer)
     text = next((data[name] for name in ("message", "exceptionmessage") if isinstance(data.get(name), str)), "")
     fault = data.get("exceptionfaultcode")
     if not text and fault:
         text = f"IPP error {fault}"
     lines = [line.strip() for line in _VISMA_ID.sub("", text).splitlines()]
     return " ".join(line for line in lines if line)
+
+
+def _json_object(answer: Answer) -> dict[str, Any]:
+    """Return an answer's JSON object with its names in lower case; empty where it is none."""
+    try:
+        raw = json.loads(answer.body.decode("utf-8-sig"))
+    except (ValueError, RecursionError):
+        return {}
+    return {str(name).lower(): value for name, value in raw.items()} if isinstance(raw, dict) else {}
 
 
 def grouping(verdict: Verdict) -> str:

@@ -19,10 +19,11 @@ from importer.api.session import Session
 from importer.api.token import TokenSource
 from importer.cli import screen
 from importer.cli.inputs import Input, print_json
+from importer.decide import decide
 from importer.errors import ImportFailed, StartError
 from importer.journal import Journal
+from importer.lookup import prepare
 from importer.model import Document, Outcome, RunRecord, Status
-from importer.plan import decide
 from importer.project import Project
 from importer.report import write_report
 from importer.report.json_file import results
@@ -102,7 +103,8 @@ def send(
     progress = screen.RunProgress(quiet=options.quiet)
     with connected(chosen, project, progress, stop) as (target, session):
         record = new_record(given, run_id=secrets.token_hex(4), target=target.name, company=target.company)
-        documents = decide(given.plan, known(journal, record.company, endpoint.name))
+        documents = decide(given.plan.documents, known(journal, record.company, endpoint.name), kind=endpoint.kind)
+        documents = prepare(session, given.mapping, documents)
         check_equations(record, first_outcomes(documents))
         if not options.quiet:
             _announce(out, given, target, documents)

@@ -1,0 +1,134 @@
+"""Decide what a run does with each document of a plan, by what the journal knows.
+
+Pure: what the journal knows is an argument.
+"""
+
+from collections.abc import Iterable
+from collections.abc import Mapping as Dictionary
+from dataclasses import dataclass, field, replace
+
+from importer.model import Document, Status
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Past:
+    """Hold what the journal knows of one attempt that still stands."""
+
+    key: str
+    identity: str
+    #: sending, accepted or unknown
+    state: str
+    fingerprint: str
+    number: str | None
+    run_id: str
+    at: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Known:
+    """Hold what the journal knows of one company and endpoint."""
+
+    #: the latest attempt for each identity
+    by_identity: Dictionary[str, Past] = field(default_factory=dict)
+    #: the latest accepted attempt for each key
+    accepted: Dictionary[str, Past] = field(default_factory=dict)
+    #: the latest attempt for each key, where it is in doubt
+    doubtful: Dictionary[str, Past] = field(default_factory=dict)
+    #: accepted bodies by fingerprint
+    by_body: Dictionary[str, Past] = field(default_factory=dict)
+
+
+def known_from(attempts: Iterable[Past]) -> Known:
+    """Return what attempts, in the order of their claims, add up to."""
+    identities: dict[str, Past] = {}
+    accepted: dict[str, Past] = {}
+    doubtful: dict[str, Past] = {}
+    bodies: dict[str, Past] = {}
+    for past in attempts:
+        identities[past.identity] = past
+        if past.state == "accepted":
+            accepted[past.key] = past
+            bodies[past.fingerprint] = past
+            doubtful.pop(past.key, None)
+        else:
+            doubtful[past.key] = past
+    return Known(by_identity=identities, accepted=accepted, doubtful=doubtful, by_body=bodies)
+
+
+def decide(documents: Iterable[Document], known: Known, *, kind: str) -> tuple[Document, ...]:
+    """Return the documents with a status for all that will not be sent; without one, a document goes out."""
+    judge = _create if kind == "create" else _update_or_action
+    return tuple(document if document.status is not None else judge(document, known) for document in documents)
+
+
+def _create(document: Document, known: Known) -> Document:
+    past = known.by_identity.get(document.identity)
+    if past is None:
+        return _twin(document, known)
+    if past.state != "accepted":
+        return _in_doubt(document, past)
+    if past.fingerprint == document.fingerprint:
+        return _already(document, past)
+    message = (
+        f"Accepted on {_day(past)}{_as_number(past)} (run {past.run_id}) with other content; nothing was sent. "
+        "Correct it in Visma, or take the row back to what was sent. A person has to decide."
+    )
+    return replace(document, status=Status.CHANGED, message=message, number=past.number)
+
+
+def _twin(document: Document, known: Known) -> Document:
+    """Hold a create whose content an earlier run had accepted under another key."""
+    twin = known.by_body.get(document.fingerprint)
+    if twin is None:
+        return document
+    message = (
+        f"The same content was accepted under the key {twin.key!r} on {_day(twin)}{_as_number(twin)} (run "
+        f"{twin.run_id}). Nothing was sent. If it is another document, change what tells them apart; if not, delete "
+        "the row. A person has to decide."
+    )
+    return replace(document, status=Status.CHANGED, message=message)
+
+
+def _update_or_action(document: Document, known: Known) -> Document:
+    key = document.key or ""
+    if document.repeatable:
+        doubt, last = known.doubtful.get(key), known.accepted.get(key)
+        if doubt is not None and doubt.fingerprint != document.fingerprint:
+            return _waits(document, doubt)
+        if doubt is None and last is not None and last.fingerprint == document.fingerprint:
+            return _already(document, last)
+        return document
+    past = known.by_identity.get(document.identity)
+    if past is not None:
+        return _already(document, past) if past.state == "accepted" else _in_doubt(document, past)
+    doubt = known.doubtful.get(key)
+    return document if doubt is None else _waits(document, doubt)
+
+
+def _already(document: Document, past: Past) -> Document:
+    message = f"Accepted on {_day(past)}{_as_number(past)} (run {past.run_id}); nothing was sent."
+    return replace(document, status=Status.ALREADY_ACCEPTED, message=message, number=past.number)
+
+
+def _in_doubt(document: Document, past: Past) -> Document:
+    message = (
+        f"An attempt on {_day(past)} (run {past.run_id}) ended in doubt: it may or may not be in Visma. Nothing was "
+        "sent. Look it up in Visma before anything else."
+    )
+    return replace(document, status=Status.UNKNOWN, message=message, number=past.number)
+
+
+def _waits(document: Document, past: Past) -> Document:
+    message = (
+        f"It waits: an attempt with other content for {past.key!r} on {_day(past)} (run {past.run_id}) ended in doubt. "
+        "Look that one up in Visma first."
+    )
+    return replace(document, status=Status.NOT_SENT, message=message, waits=True)
+
+
+def _day(past: Past) -> str:
+    return past.at[:16].replace("T", " ") + " UTC"
+
+
+def _as_number(past: Past) -> str:
+    return f" as {past.number}" if past.number else ""

@@ -1,0 +1,130 @@
+"""Look documents up in the API: before an update, and after an action, to see that it was done. Never writes."""
+
+import base64
+import json
+import re
+from collections.abc import Callable, Sequence
+from collections.abc import Mapping as Dictionary
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from typing import Any, Final
+from urllib.parse import quote
+
+from importer.api.client import Answer, NoAnswer
+from importer.api.session import Session
+from importer.api.verdict import Then, Verdict, error_message
+from importer.compare import unchanged, without_unchanged
+from importer.endpoints import Endpoint
+from importer.fields import fields_of
+from importer.mapping import Mapping
+from importer.model import Document, Status
+from importer.template import canonical_fingerprint, write_json
+
+_PLAIN: Final = re.compile(r"[A-Za-z0-9_.~-]+")
+_OK: Final = 200
+_NOT_FOUND: Final = 404
+#: Seconds between looks at a document whose action is under way; their sum is how long it is waited for.
+_PROOF_WAITS_S: Final = (0.2, 0.4, 0.8, 1.6, 3.0, 5.0, 8.0, 10.0, 15.0, 16.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Hold a document as the API reads it out."""
+
+    data: dict[str, Any]
+    etag: str | None
+
+
+def path_for(path: str, key: str) -> str:
+    """Return a path with the key in it, so that no key can be another path.
+
+    Source: FACTS 8.8 (CONFIRMED): `b64(...)` stands for a key with reserved characters.
+    """
+    if "{key}" not in path:
+        return path
+    if _PLAIN.fullmatch(key) and key.strip("."):
+        return path.replace("{key}", key)
+    if any(char in key for char in "/\\?#%") or not key.strip("."):
+        coded = base64.urlsafe_b64encode(key.encode()).decode().rstrip("=")
+        return path.replace("{key}", f"b64({coded})")
+    return path.replace("{key}", quote(key, safe=""))
+
+
+def read_one(session: Session, endpoint: Endpoint, number: str) -> Found | str | None:
+    """Return one document, None where there is none, or a sentence why it could not be read."""
+    answer = session.read(path_for(endpoint.read_path + "/{key}", number))
+    if isinstance(answer, NoAnswer):
+        return f"It could not be read: {answer.reason}."
+    if answer.status == _NOT_FOUND:
+        return None
+    data = _object(answer)
+    if answer.status != _OK or data is None:
+        said = error_message(answer)
+        return f"It could not be read: Visma answered {answer.status}. {said}".rstrip()
+    etag = next((value for name, value in answer.headers.items() if name.lower() == "etag"), None)
+    return Found(data, etag.strip().removeprefix("W/").strip('"') if etag else data.get("timeStamp"))
+
+
+def _object(answer: Answer) -> dict[str, Any] | None:
+    if not answer.whole:
+        return None
+    try:
+        data = json.loads(answer.body.decode("utf-8-sig"), parse_float=Decimal)
+    except ValueError:
+        return None
+    return data if isinstance(data, dict) else None
+
+
+def prepare(
+    session: Session, mapping: Mapping, documents: Sequence[Document], noted: Callable[[], None] = lambda: None
+) -> tuple[Document, ...]:
+    """Read what an update is about to change, where the mapping asks for it: its version, what would change."""
+    if mapping.endpoint.kind != "update" or not (mapping.compare or mapping.refuse_changed):
+        return tuple(documents)
+    prepared = []
+    for document in documents:
+        prepared.append(document if document.status is not None else _prepared(session, mapping, document))
+        noted()
+    return tuple(prepared)
+
+
+def _prepared(session: Session, mapping: Mapping, document: Document) -> Document:
+    key = document.key or ""
+    found = read_one(session, mapping.endpoint, key)
+    if found is None:
+        message = f"There is no {mapping.endpoint.resource} {key!r} in Visma. Nothing was sent. Correct the number."
+        return replace(document, status=Status.REJECTED, message=message, number=None)
+    if isinstance(found, str):
+        return replace(document, status=Status.NOT_SENT, message=f"{found} Nothing was sent. Run again.")
+    if mapping.refuse_changed:
+        document = replace(document, etag=found.etag)
+    if not mapping.compare:
+        return document
+    body = json.loads(document.body, parse_float=Decimal)
+    fields = fields_of(mapping.endpoint.name)
+    rest = without_unchanged(fields, body, found.data)
+    if unchanged(rest):
+        message = "It is like this in Visma already; nothing was sent."
+        return replace(document, status=Status.ALREADY_ACCEPTED, message=message, number=key)
+    return replace(document, body=write_json(rest).encode(), fingerprint=canonical_fingerprint(rest))
+
+
+def prove(session: Session, endpoint: Endpoint, verdict: Verdict, number: str) -> Verdict:
+    """Return the verdict on an action once a read-back shows that it was done.
+
+    Source: FACTS 3 (CONFIRMED): the answer to a release says that it begins, not that it was done.
+    """
+    proof: Dictionary[str, Any] = endpoint.proof or {}
+    seen: object = None
+    for seconds in _PROOF_WAITS_S:
+        found = read_one(session, endpoint, number)
+        if isinstance(found, Found):
+            seen = found.data.get(proof["field"])
+            if seen is not None and seen not in proof["leaves"]:
+                return replace(
+                    verdict, status=Status.ACCEPTED, message=f"The {proof['field']} is {seen} now.", queued=False
+                )
+        if session.wait(seconds):
+            break
+    message = f"Visma took it on, but the {proof['field']} is still {seen!r}. Look it up there later."
+    return replace(verdict, status=Status.UNKNOWN, message=message, then=Then.NEXT)
