@@ -78,15 +78,17 @@ def _bases(name: str) -> Iterator[str]:
             yield name.removesuffix(ending)
 
 
-def _same(field: Field, sent: Any, read: object) -> bool:
+def _same(field: Field, sent: object, read: object) -> bool:
     if read is None:
         return sent == ""
-    if field.kind is Kind.BOOLEAN or isinstance(read, bool):
-        return isinstance(read, bool) and read == sent
-    if field.kind in {Kind.DECIMAL, Kind.INTEGER}:
-        return isinstance(read, int | Decimal) and isinstance(sent, int | Decimal) and Decimal(read) == Decimal(sent)
+    if isinstance(read, bool) or isinstance(sent, bool):
+        return read is sent
+    if isinstance(read, int | Decimal) and isinstance(sent, int | Decimal):
+        return Decimal(read) == Decimal(sent)
+    if not isinstance(read, str) or not isinstance(sent, str):
+        return False
     if field.kind is Kind.DATE:
-        return str(read)[:10] == str(sent)[:10]
+        return read[:10] == sent[:10]
     if field.name == "postPeriod":
-        return str(read) == f"{str(sent)[2:]}{str(sent)[:2]}"
-    return isinstance(read, str) and isinstance(sent, str) and read == sent
+        return read == f"{sent[2:]}{sent[:2]}"
+    return read == sent

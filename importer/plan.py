@@ -200,7 +200,7 @@ class _Maker:
         return Document(
             key=key,
             rows=numbers,
-            body=rendered.body,
+            body=rendered.body if self.members or self.line_members else b"",
             fingerprint=rendered.fingerprint,
             identity=f"{key}\n{rendered.fingerprint}" if by_content else str(key),
             repeatable=self.mapping.endpoint.repeatable and not inserts,

@@ -1,8 +1,6 @@
 """A body is rendered as data: exact, injection-proof, checked against the request schema, and fingerprinted."""
 
 import json
-import time
-import tracemalloc
 from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -13,8 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from importer.errors import MappingError
-from importer.expression import compile_expression, param_view, row_view
-from importer.model import ABSENT, Fault, Problem, Status
+from importer.model import ABSENT, Problem, Status
 from importer.plan import Plan
 from importer.template import canonical, to_json, write_json
 
@@ -49,12 +46,6 @@ def own_template(folder: Path, text: str, name: str = "own.json.j2") -> str:
     return f"{CUSTOMER}template: {name}\n"
 
 
-def evaluate(source: str, param: dict[str, Any] | None = None, *, blank_is_text: bool = False, **row: Any) -> Any:
-    """Return what a template of the mapping gives for one row."""
-    view = row_view(tuple(row), tuple(row.values()), blank_is_text=blank_is_text)
-    return compile_expression(source).evaluate(view, param_view(param or {}))
-
-
 # -- body templates --------------------------------------------------------------------------------------------------
 
 
@@ -66,7 +57,7 @@ def test_a_hostile_text_arrives_unchanged_and_injects_nothing(plan_of: Any, name
     assert body(plan) == {"name": {"value": name}}
 
 
-@given(st.recursive(st.none() | st.booleans() | st.text() | st.integers(), lambda item: st.lists(item)))
+@given(st.recursive(st.none() | st.booleans() | st.text() | st.integers(), st.lists))
 def test_every_value_is_written_as_json(value: Any) -> None:
     """What a template writes is the JSON of the value."""
     assert json.loads(to_json(value)) == value
@@ -93,9 +84,11 @@ def test_numbers_and_dates_are_written_exactly(value: Any, text: str) -> None:
 
 def test_what_is_absent_vanishes_with_what_it_leaves_empty(plan_of: Any) -> None:
     """Blank cells leave no empty wrapper, group or list behind; an empty text that was asked for stays."""
-    fields = "{name: Name, note: {column: Note, blank: clear}, mainAddress: {city: City}, attributeLines: [{attributeId: A}]}"
+    fields = (
+        "name: Name, note: {column: Note, blank: clear}, mainAddress: {city: City}, attributeLines: [{attributeId: A}]"
+    )
     plan = plan_of(
-        f"{CUSTOMER}fields: {fields}\n", [["No", "Name", "Note", "City", "A"], ["1", "Ola", None, " ", None]]
+        f"{CUSTOMER}fields: {{{fields}}}\n", [["No", "Name", "Note", "City", "A"], ["1", "Ola", None, " ", None]]
     )
 
     assert body(plan) == {"name": {"value": "Ola"}, "note": {"value": ""}}
@@ -260,152 +253,26 @@ def test_json_is_written_back_as_it_was() -> None:
     assert write_json(json.loads(text, parse_float=Decimal)) == text
 
 
-# -- templates of the mapping ----------------------------------------------------------------------------------------
-
-
 @pytest.mark.parametrize(
-    ("source", "value"),
+    "source",
     [
-        ("{{ row['N'] }}", Decimal("1.10")),
-        ("{{ row['N'] * 1.25 }}", Decimal("1.3750")),
-        ("{{ 0.1 + 0.2 }}", Decimal("0.3")),
-        ("{{ row['N'] * 1.1 + 0.2 }}", Decimal("1.410")),
-        ("{{ 3 }}", Decimal(3)),
-        ("{{ row['D'] }}", date(2025, 1, 27)),
-        ("{{ row['N'] > 1 }}", True),
-        ("{{ row['T'] }}", "0101"),
-        (" {{ row['N'] }}\n", Decimal("1.10")),
-        ("{{ row['N'] }} kr", "1.10 kr"),
-        ("{{ row['N'] }}{{ row['T'] }}", "1.100101"),
-        ("{{ row['D'] }}/{{ row['T'] }}", "2025-01-27/0101"),
-        ("{{ row['B'] or 'none' }}", "none"),
-        ("{{ row['B'] == '' }}", True),
-        ("{{ param.rate * 2 }}", Decimal("0.50")),
-        ("{{ param.gone or 'none' }}", "none"),
+        "{{ ''.__class__ }}",
+        "{{ rows[0].__init__.__globals__ }}",
+        "{{ rows[0]['T'].__class__.__mro__ }}",
+        "{{ fields.__class__ }}",
+        "{{ key|attr('__class__') }}",
+        "{{ lipsum.__globals__['os'] }}",
+        "{{ range(10**9)|list|length }}",
+        "{{ 'a' * 10**8 }}",
+        "{% for i in range(10**7) %}x{% endfor %}",
+        "{% include 'mapping.yaml' %}",
     ],
 )
-def test_one_expression_keeps_its_type_and_anything_else_is_text(source: str, value: Any) -> None:
-    """`{{ one }}` gives the cell's own type with exact decimals; a mixture is text."""
-    found = evaluate(
-        source, {"rate": Decimal("0.25"), "gone": None}, N=Decimal("1.10"), D=date(2025, 1, 27), T="0101", B=None
-    )
-
-    assert (found, type(found)) == (value, type(value))
-
-
-@pytest.mark.parametrize("source", ["{{ '0.1'|float * 3 }}", "{{ row['N']|float * 3 }}", "{{ (1/10 + 2/10) }}"])
-def test_no_float_noise_comes_out_of_a_template(source: str) -> None:
-    """However a template computes, the result is a decimal of the sheet or a problem, never 0.30000000000000004."""
-    found = evaluate(source, N=Decimal("0.1"))
-
-    assert isinstance(found, Fault) or found == Decimal("0.3")
-
-
-@pytest.mark.parametrize(
-    ("source", "reason"),
-    [
-        ("{{ row['B'] }}", "the cell 'B' is blank"),
-        ("a {{ row['B'] }}", "the cell 'B' is blank"),
-        ("{{ row['B'] ~ 'x' }}", "the cell 'B' is blank"),
-        ("{{ row['B'] + 1 }}", "the cell 'B' is blank"),
-        ("{{ row['C'] }}", "the sheet has no column 'C'"),
-        ("{{ param.gone }}", "the parameter 'gone' has no value"),
-        ("{{ param.gone }} x", "the parameter 'gone' has no value"),
-        ("{{ none }}", "gives nothing"),
-        ("{{ none }} x", "gives nothing"),
-        ("{{ 1 / 0 }}", "failed here"),
-        ("{{ row['T'] + 1 }}", "failed here"),
-        ("{{ [1] }}", "gives a list"),
-        ("{{ row }}", "gives a"),
-    ],
-)
-def test_a_template_without_a_value_is_a_problem(source: str, reason: str) -> None:
-    """A blank cell, an absent parameter or a typo is told by name, never rendered as nothing or None."""
-    found = evaluate(source, {"gone": None}, B=None, T="a")
-
-    assert isinstance(found, Fault)
-    assert reason in found.message
-
-
-def test_a_blank_is_empty_text_in_where(plan_of: Any) -> None:
-    """`where` compares blanks as empty text; the rows it leaves out are filtered."""
-    mapping = f"{CUSTOMER}where: \"{{{{ row['S'] ~ 'x' == 'x' }}}}\"\nfields: {{name: No}}\n"
-    plan = plan_of(mapping, [["No", "S"], ["1", None], ["2", "Void"], ["3", " "]])
-
-    assert [(document.key, document.status) for document in plan.documents] == [
-        ("1", None),
-        ("2", Status.FILTERED),
-        ("3", None),
-    ]
-
-
-def test_a_blank_in_a_fields_template_is_a_problem_at_its_cell(plan_of: Any) -> None:
-    """The word None never reaches a body."""
-    mapping = f"{CUSTOMER}fields: {{name: {{template: \"{{{{ row['Name'] }}}} AS\"}}}}\n"
-    found = problem(plan_of(mapping, [["No", "Name"], ["1", None]]))
-
-    assert (found.sheet, found.row, found.column, found.code) == ("Rows", 2, "Name", "template")
-
-
-ATTACKS = (
-    "{{ ''.__class__ }}",
-    "{{ row['T'].__class__.__mro__ }}",
-    "{{ row.__init__.__globals__ }}",
-    "{{ ''|attr('__class__') }}",
-    "{{ lipsum }}",
-    "{{ lipsum.__globals__['os'] }}",
-    "{{ cycler.__init__ }}",
-    "{{ self._TemplateReference__context }}",
-    "{{ range(10**9)|list|length }}",
-    "{% for i in range(10**7) %}x{% endfor %}",
-    "{{ 'a' * 10**8 }}",
-    "{{ ['a'] * 10**8 }}",
-    "{{ '%999999999s' % 'a' }}",
-    "{{ 9 ** 99999999 }}",
-    "{{ '{:99999999}'.format('a') }}",
-    "{{ '{0.__class__}'.format('a') }}",
-    "{{ 'a'.ljust(10**8) }}",
-    "{{ 'a'.zfill(10**8) }}",
-    "{{ 'a'|indent(10**8) }}",
-    "{{ 'a'|replace('', 'b' * 60000)|replace('', 'c' * 600) }}",
-    "{% macro a() %}{{ a() }}{% endmacro %}{{ a() }}",
-    "{% include 'mapping.yaml' %}",
-)
-
-
-@pytest.mark.parametrize("source", ATTACKS)
-def test_a_template_reaches_nothing_and_exhausts_nothing(source: str) -> None:
-    """No template reaches Python's insides or takes the machine's time or memory."""
-    started = time.monotonic()
-    tracemalloc.start()
-    try:
-        found = evaluate(source, T="a")
-        peak = tracemalloc.get_traced_memory()[1]
-    finally:
-        tracemalloc.stop()
-
-    assert isinstance(found, Fault)
-    assert time.monotonic() - started < 5
-    assert peak < 20_000_000
-
-
-@pytest.mark.parametrize("source", [attack for attack in ATTACKS if "10**8" not in attack and "60000" not in attack])
-def test_a_body_template_reaches_nothing_either(plan_of: Any, tmp_path: Path, source: str) -> None:
-    """Body templates run in the same sandbox."""
-    text = f'{{"name": {{"value": {source.replace("row[", "rows[0][").replace("row.", "rows[0].")}}}}}'
+def test_a_body_template_reaches_nothing(plan_of: Any, tmp_path: Path, source: str) -> None:
+    """Body templates run in a sandbox that has no way out."""
+    text = f'{{"name": {{"value": {source}}}}}'
 
     assert problem(plan_of(own_template(tmp_path, text), [["No", "T"], ["1", "a"]])).code == "template"
-
-
-def test_an_absent_parameter_is_absent_only_where_the_template_says_so(plan_of: Any) -> None:
-    """A parameter without a value is a problem where it is used, and nothing where it is asked for first."""
-    head = f"{CUSTOMER}parameters: {{p: {{type: text}}}}\nfields: {{name: {{template: "
-    used = plan_of(head + '"{{ param.p }}"}}\n', [["No"], ["1"]])
-    asked = plan_of(head + "\"{{ param.p or 'none' }}\"}}\n", [["No"], ["1"]])
-    filled = plan_of(head + '"{{ param.p }}"}}\n', [["No"], ["1"]], {"p": "0101"})
-
-    assert "'p' has no value" in problem(used).message
-    assert (body(asked), body(filled)) == ({"name": {"value": "none"}}, {"name": {"value": "0101"}})
 
 
 def test_absent_is_json_that_vanishes() -> None:

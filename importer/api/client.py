@@ -154,7 +154,7 @@ class Client:
         self, method: str, path: str, body: bytes | None = None, headers: Dictionary[str, str] | None = None
     ) -> Answer | NoAnswer:
         """Send one request, once, and return what came back; `path` may hold a query, already quoted."""
-        own = {"Content-Type": "application/json; charset=utf-8"} if body is not None else {}
+        own = {"Content-Type": "application/json; charset=utf-8"} if body else {}
         _phase.sent = False
         try:
             response = self._session.request(

@@ -70,10 +70,28 @@ def check(report_folder: Path | None, *, as_json: bool, quiet: bool, **given: An
 
 
 @cli.command()
+@_with(*_INPUT, _TARGET, _JOURNAL, *_EVERYWHERE)
+def plan(target: str | None, journal_path: Path | None, *, as_json: bool, quiet: bool, **given: Any) -> int:
+    """Show what a run would do with each document, and how long it would take. Reads only."""
+    from importer.cli import inputs, planning
+    from importer.project import project_of
+    from importer.target import choose
+
+    project = project_of(given["mapping"].parent)
+    chosen = choose(project.folder, target)
+    found = inputs.read_input(**given)
+    project.make_private()
+    return planning.show_plan(found, project, chosen, journal_path, as_json=as_json, quiet=quiet)
+
+
+@cli.command()
 @_with(
     *_INPUT,
     _TARGET,
     click.option("--skip-invalid", is_flag=True, help="Send the good documents although others are invalid."),
+    click.option(
+        "--rehearse", multiple=True, metavar="KIND[@N]", help="Let the embedded sandbox go wrong; see sandbox --fault."
+    ),
     click.option("--yes", is_flag=True, help="Ask nothing; needed where there is no terminal to ask at."),
     _REPORT,
     _JOURNAL,
@@ -83,6 +101,7 @@ def run(
     target: str | None,
     report_folder: Path | None,
     journal_path: Path | None,
+    rehearse: tuple[str, ...],
     *,
     skip_invalid: bool,
     yes: bool,
@@ -105,7 +124,7 @@ def run(
     from importer.journal import open_journal
 
     inputs.keep_workbook(found, project)
-    options = sending.Options(json=as_json, quiet=quiet, yes=yes)
+    options = sending.Options(json=as_json, quiet=quiet, yes=yes, rehearse=rehearse)
     journal = open_journal(journal_path or project.journal)
     try:
         return sending.send(found, project, chosen, journal, report_folder, options)
@@ -184,18 +203,35 @@ def endpoints(name: str | None, *, as_json: bool, quiet: bool) -> int:  # noqa: 
 
 
 @cli.group(invoke_without_command=True)
-@click.option("--port", type=click.IntRange(1, 65535), default=_PORT, show_default=True, help="The port to serve on.")
+@_with(
+    click.option(
+        "--port", type=click.IntRange(1, 65535), default=_PORT, show_default=True, help="The port to serve on."
+    ),
+    click.option(
+        "--numbering", type=click.Choice(["lenient", "automatic", "manual"]), help="How it numbers documents."
+    ),
+    click.option("--limit-per-hour", type=click.IntRange(min=1), help="How many requests it allows an hour."),
+    click.option("--require-token", is_flag=True, help="Want an access token, which it gives out itself."),
+    click.option("--strict", is_flag=True, help="Refuse body fields it does not know, instead of ignoring them."),
+    click.option(
+        "--fault",
+        multiple=True,
+        metavar="KIND[@N][=MATCH]",
+        help="Go wrong on purpose: at the Nth request that holds MATCH, such as cut_after@3='POST customerinvoice'.",
+    ),
+)
 @click.pass_context
-def sandbox(context: click.Context, port: int) -> int:
+def sandbox(context: click.Context, /, port: int, **wanted: Any) -> int:
     """Serve the simulated API of this project on a loopback port, until Ctrl-C."""
     if context.invoked_subcommand is not None:
         return 0
+    from importer.cli.rehearsal import settings
     from importer.project import project_here
     from importer.sandbox import Sandbox
 
     project = project_here(Path.cwd())
     project.make_private()
-    box = Sandbox(project.sandbox, port=port).start()
+    box = Sandbox(project.sandbox, port=port, settings=settings(**wanted)).start()
     click.echo(f"The sandbox serves at {box.base_url}/v1 (company {box.company_id}). Ctrl-C ends it.")
     with suppress(KeyboardInterrupt):
         box.serve_forever()

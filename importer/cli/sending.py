@@ -19,6 +19,7 @@ from importer.api.session import Session
 from importer.api.token import TokenSource
 from importer.cli import screen
 from importer.cli.inputs import Input, print_json
+from importer.cli.rehearsal import settings
 from importer.decide import decide
 from importer.errors import ImportFailed, StartError
 from importer.journal import Journal
@@ -45,6 +46,8 @@ class Options:
     quiet: bool
     #: ask nothing
     yes: bool = False
+    #: faults of the embedded sandbox
+    rehearse: tuple[str, ...] = ()
 
 
 class Connection(NamedTuple):
@@ -56,7 +59,7 @@ class Connection(NamedTuple):
 
 @contextmanager
 def connected(
-    chosen: str | Target, project: Project, progress: screen.RunProgress, stop: Event
+    chosen: str | Target, project: Project, progress: screen.RunProgress, stop: Event, faults: tuple[str, ...] = ()
 ) -> Iterator[Connection]:
     """Open a session with the target, starting the embedded sandbox where it is the target.
 
@@ -68,7 +71,7 @@ def connected(
         return stop.wait(seconds)
 
     if isinstance(chosen, str):
-        with Sandbox(project.sandbox) as box:
+        with Sandbox(project.sandbox, settings=settings(faults)) as box:
             client = Client(box.base_url)
             try:
                 yield Connection(sandbox_target(box.base_url, box.company_id), Session(client, wait=wait))
@@ -101,7 +104,7 @@ def send(
     endpoint = given.mapping.endpoint
     stop = Event()
     progress = screen.RunProgress(quiet=options.quiet)
-    with connected(chosen, project, progress, stop) as (target, session):
+    with connected(chosen, project, progress, stop, options.rehearse) as (target, session):
         record = new_record(given, run_id=secrets.token_hex(4), target=target.name, company=target.company)
         documents = decide(given.plan.documents, known(journal, record.company, endpoint.name), kind=endpoint.kind)
         documents = prepare(session, given.mapping, documents)

@@ -1,0 +1,125 @@
+"""Show what a run would do with each document, and how long it would take. Reads from the API, never writes."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from threading import Event
+from typing import Any, Final
+
+from importer.cli import screen
+from importer.cli.inputs import Input, check_data, print_json
+from importer.cli.sending import Connection, connected
+from importer.decide import Known, decide
+from importer.errors import StartError
+from importer.journal import open_journal
+from importer.lookup import prepare
+from importer.model import Document, Status
+from importer.project import Project
+from importer.run import known
+from importer.target import Target
+
+#: Added to each request for what the API itself needs; measured ones are longer than the network's own time.
+_WORK_S: Final = 0.15
+
+
+def show_plan(
+    given: Input,
+    project: Project,
+    chosen: str | Target,
+    journal_path: Path | None,
+    *,
+    as_json: bool,
+    quiet: bool,
+) -> int:
+    """Print the plan and return the exit code: 3 where problems would keep the run from starting."""
+    progress = screen.RunProgress(quiet=True)
+    with connected(chosen, project, progress, Event()) as connection:
+        documents = decide(
+            given.plan.documents,
+            _known(given, project, connection.target, journal_path),
+            kind=given.mapping.endpoint.kind,
+        )
+        documents = prepare(connection.session, given.mapping, documents)
+        seconds = _predict(connection, given, documents)
+    code = StartError.exit_code if given.plan.problems else 0
+    if as_json:
+        data = check_data(given, code)
+        counts = {status.value: sum(d.status is status for d in documents) for status in Status}
+        send = sum(document.status is None for document in documents)
+        planned = [_row(document) for document in documents]
+        data |= {"target": connection.target.name, "seconds": round(seconds, 1), "send": send}
+        print_json({**data, "documents": counts, "plan": planned})
+        return code
+    _print(given, connection.target, documents, seconds, quiet=quiet)
+    return code
+
+
+def _known(given: Input, project: Project, target: Target, journal_path: Path | None) -> Known:
+    path = journal_path or project.journal
+    if not path.exists():
+        return Known()
+    journal = open_journal(path)
+    try:
+        return known(journal, target.company, given.mapping.endpoint.name)
+    finally:
+        journal.close()
+
+
+def _predict(connection: Connection, given: Input, documents: Sequence[Document]) -> float:
+    """Ask the API once, to learn how fast it answers and what it allows; return the seconds a run would take."""
+    send = sum(document.status is None for document in documents)
+    if not send:
+        return 0.0
+    started = time.monotonic()
+    connection.session.read(given.mapping.endpoint.read_path, {"pageNumber": "1", "pageSize": "1"})
+    each = time.monotonic() - started
+    work = 0.0 if connection.target.loopback else _WORK_S
+    return connection.session.pace.predict_s(send, each + work)
+
+
+def _row(document: Document) -> dict[str, Any]:
+    return {
+        "key": document.key,
+        "action": _action(document),
+        "status": document.status.value if document.status else None,
+        "excel_rows": list(document.rows),
+        "message": document.message,
+        "found": [asdict(problem)["code"] for problem in document.problems],
+    }
+
+
+def _action(document: Document) -> str:
+    if document.status is None:
+        return "send"
+    return (
+        "blocked" if document.status in {Status.INVALID, Status.UNKNOWN, Status.CHANGED} or document.waits else "skip"
+    )
+
+
+def _print(given: Input, target: Target, documents: Sequence[Document], seconds: float, *, quiet: bool) -> None:
+    out, plan = screen.console(), given.plan
+    screen.plan_problems(out, plan.problems, plan.warnings, plan.sheet.headers, quiet=quiet)
+    if not quiet:
+        for document in documents:
+            rows = ", ".join(map(str, document.rows[:6])) + (" ..." if len(document.rows) > 6 else "")  # noqa: PLR2004
+            reason = document.message or "; ".join(dict.fromkeys(p.message for p in document.problems))
+            text = f"{_action(document):8}{document.key or '-'}  (rows {rows})  {reason}".rstrip()
+            out.print(screen.printable(text), markup=False)
+    counts = {name: sum(_action(document) == name for document in documents) for name in ("send", "skip", "blocked")}
+    counted = ", ".join(f"{name} {count}" for name, count in counts.items())
+    out.print(f"To {target.name}: {counted}. About {duration(seconds)}.", markup=False)
+    inserted = sum(document.body.count(b'"operation": "Insert"') for document in documents if document.status is None)
+    if given.mapping.endpoint.lines_by_number:
+        out.print(f"Lines that would be inserted: {inserted}.")
+    screen.totals(out, plan.totals)
+    out.print("Nothing was sent.")
+
+
+def duration(seconds: float) -> str:
+    """Write a duration as people say it: `3 s`, `4 min`, `2 h 5 min`."""
+    whole = max(round(seconds), 1)
+    if whole < 60:  # noqa: PLR2004 - seconds in a minute
+        return f"{whole} s"
+    hours, minutes = divmod(round(whole / 60), 60)
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min"

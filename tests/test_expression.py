@@ -1,0 +1,159 @@
+"""Templates of a mapping see a row and the parameters, compute in decimals, and reach nothing else."""
+
+import time
+import tracemalloc
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from importer.expression import compile_expression, param_view, row_view
+from importer.model import Fault, Status
+
+CUSTOMER = "version: 1\nendpoint: customer.create\nkey: No\n"
+
+
+def evaluate(source: str, param: dict[str, Any] | None = None, *, blank_is_text: bool = False, **row: Any) -> Any:
+    """Return what a template of the mapping gives for one row."""
+    view = row_view(tuple(row), tuple(row.values()), blank_is_text=blank_is_text)
+    return compile_expression(source).evaluate(view, param_view(param or {}))
+
+
+@pytest.mark.parametrize(
+    ("source", "value"),
+    [
+        ("{{ row['N'] }}", Decimal("1.10")),
+        ("{{ row['N'] * 1.25 }}", Decimal("1.3750")),
+        ("{{ 0.1 + 0.2 }}", Decimal("0.3")),
+        ("{{ row['N'] * 1.1 + 0.2 }}", Decimal("1.410")),
+        ("{{ 3 }}", Decimal(3)),
+        ("{{ row['D'] }}", date(2025, 1, 27)),
+        ("{{ row['N'] > 1 }}", True),
+        ("{{ row['T'] }}", "0101"),
+        (" {{ row['N'] }}\n", Decimal("1.10")),
+        ("{{ row['N'] }}\n", Decimal("1.10")),
+        ("{{ row['N'] }} kr", "1.10 kr"),
+        ("{{ row['N'] }}{{ row['T'] }}", "1.100101"),
+        ("{{ row['D'] }}/{{ row['T'] }}", "2025-01-27/0101"),
+        ("{{ row['B'] or 'none' }}", "none"),
+        ("{{ row['B'] == '' }}", True),
+        ("{{ param.rate * 2 }}", Decimal("0.50")),
+        ("{{ param.gone or 'none' }}", "none"),
+    ],
+)
+def test_one_expression_keeps_its_type_and_anything_else_is_text(source: str, value: Any) -> None:
+    """`{{ one }}` gives the cell's own type with exact decimals; a mixture is text."""
+    found = evaluate(
+        source, {"rate": Decimal("0.25"), "gone": None}, N=Decimal("1.10"), D=date(2025, 1, 27), T="0101", B=None
+    )
+
+    assert (found, type(found)) == (value, type(value))
+
+
+@pytest.mark.parametrize("source", ["{{ '0.1'|float * 3 }}", "{{ row['N']|float * 3 }}", "{{ (1/10 + 2/10) }}"])
+def test_no_float_noise_comes_out_of_a_template(source: str) -> None:
+    """However a template computes, the result is a decimal of the sheet or a problem, never 0.30000000000000004."""
+    found = evaluate(source, N=Decimal("0.1"))
+
+    assert isinstance(found, Fault) or found == Decimal("0.3")
+
+
+@pytest.mark.parametrize(
+    ("source", "reason"),
+    [
+        ("{{ row['B'] }}", "the cell 'B' is blank"),
+        ("a {{ row['B'] }}", "the cell 'B' is blank"),
+        ("{{ row['B'] ~ 'x' }}", "the cell 'B' is blank"),
+        ("{{ row['B'] + 1 }}", "the cell 'B' is blank"),
+        ("{{ row['C'] }}", "the sheet has no column 'C'"),
+        ("{{ param.gone }}", "the parameter 'gone' has no value"),
+        ("{{ param.gone }} x", "the parameter 'gone' has no value"),
+        ("{{ none }}", "gives nothing"),
+        ("{{ none }} x", "gives nothing"),
+        ("{{ 1 / 0 }}", "failed here"),
+        ("{{ row['T'] + 1 }}", "failed here"),
+        ("{{ [1] }}", "gives a list"),
+        ("{{ row }}", "gives a"),
+    ],
+)
+def test_a_template_without_a_value_is_a_problem(source: str, reason: str) -> None:
+    """A blank cell, an absent parameter or a typo is told by name, never rendered as nothing or None."""
+    found = evaluate(source, {"gone": None}, B=None, T="a")
+
+    assert isinstance(found, Fault)
+    assert reason in found.message
+
+
+def test_a_blank_is_empty_text_in_where(plan_of: Any) -> None:
+    """`where` compares blanks as empty text; the rows it leaves out are filtered."""
+    mapping = f"{CUSTOMER}where: \"{{{{ row['S'] ~ 'x' == 'x' }}}}\"\nfields: {{name: No}}\n"
+    plan = plan_of(mapping, [["No", "S"], ["1", None], ["2", "Void"], ["3", " "]])
+
+    assert [(document.key, document.status) for document in plan.documents] == [
+        ("1", None),
+        ("2", Status.FILTERED),
+        ("3", None),
+    ]
+
+
+def test_a_blank_in_a_fields_template_is_a_problem_at_its_cell(plan_of: Any) -> None:
+    """The word None never reaches a body."""
+    mapping = f"{CUSTOMER}fields: {{name: {{template: \"{{{{ row['Name'] }}}} AS\"}}}}\n"
+    (found,) = plan_of(mapping, [["No", "Name"], ["1", None]]).problems
+
+    assert (found.sheet, found.row, found.column, found.code) == ("Rows", 2, "Name", "template")
+
+
+ATTACKS = (
+    "{{ ''.__class__ }}",
+    "{{ row['T'].__class__.__mro__ }}",
+    "{{ row.__init__.__globals__ }}",
+    "{{ ''|attr('__class__') }}",
+    "{{ lipsum }}",
+    "{{ lipsum.__globals__['os'] }}",
+    "{{ cycler.__init__ }}",
+    "{{ self._TemplateReference__context }}",
+    "{{ range(10**9)|list|length }}",
+    "{% for i in range(10**7) %}x{% endfor %}",
+    "{{ 'a' * 10**8 }}",
+    "{{ ['a'] * 10**8 }}",
+    "{{ '%999999999s' % 'a' }}",
+    "{{ 9 ** 99999999 }}",
+    "{{ '{:99999999}'.format('a') }}",
+    "{{ '{0.__class__}'.format('a') }}",
+    "{{ 'a'.ljust(10**8) }}",
+    "{{ 'a'.zfill(10**8) }}",
+    "{{ 'a'|indent(10**8) }}",
+    "{{ 'a'|replace('', 'b' * 60000)|replace('', 'c' * 600) }}",
+    "{% macro a() %}{{ a() }}{% endmacro %}{{ a() }}",
+    "{% include 'mapping.yaml' %}",
+)
+
+
+@pytest.mark.parametrize("source", ATTACKS)
+def test_a_template_reaches_nothing_and_exhausts_nothing(source: str) -> None:
+    """No template reaches Python's insides or takes the machine's time or memory."""
+    started = time.monotonic()
+    tracemalloc.start()
+    try:
+        found = evaluate(source, T="a")
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+    assert isinstance(found, Fault)
+    assert time.monotonic() - started < 5
+    assert peak < 20_000_000
+
+
+def test_an_absent_parameter_is_absent_only_where_the_template_says_so(plan_of: Any) -> None:
+    """A parameter without a value is a problem where it is used, and nothing where it is asked for first."""
+    head = f"{CUSTOMER}parameters: {{p: {{type: text}}}}\nfields: {{name: {{template: "
+    used = plan_of(head + '"{{ param.p }}"}}\n', [["No"], ["1"]])
+    asked = plan_of(head + "\"{{ param.p or 'none' }}\"}}\n", [["No"], ["1"]])
+    filled = plan_of(head + '"{{ param.p }}"}}\n', [["No"], ["1"]], {"p": "0101"})
+
+    assert ["'p' has no value" in problem.message for problem in used.problems] == [True]
+    assert asked.documents[0].body == b'{"name": {"value": "none"}}'
+    assert filled.documents[0].body == b'{"name": {"value": "0101"}}'
