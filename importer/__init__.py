@@ -8,7 +8,7 @@ The modules in the order things happen:
 Imports run one way down this list of floors; tests/test_floors.py proves it:
 
     0  errors, model, resources
-    1  endpoints, fields, yamlfile, locales, sandbox
+    1  endpoints, fields, jsontext, yamlfile, locales, sandbox
     2  values, schemacheck, compare, catalogue
     3  literals, expression, workbook, target, journal_tables
     4  mapping, mapping_schema, project, journal, api

@@ -10,9 +10,10 @@ from typing import Any, Final
 
 from importer.expression import row_view
 from importer.fields import Field, Kind
+from importer.jsontext import plain
 from importer.mapping import Mapping, Rule
 from importer.model import ABSENT, CellValue, Fault, FieldValue, Problem, Row
-from importer.values import Options, clean, convert, plain, shown
+from importer.values import Options, clean, convert, shown
 from importer.workbook import Sheet
 from importer.yamlfile import Step
 

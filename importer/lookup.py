@@ -16,9 +16,9 @@ from importer.api.verdict import Then, Verdict, error_message
 from importer.compare import unchanged, without_unchanged
 from importer.endpoints import Endpoint
 from importer.fields import fields_of
+from importer.jsontext import write_json
 from importer.mapping import Mapping
 from importer.model import Document, Status
-from importer.template import canonical_fingerprint, write_json
 
 _PLAIN: Final = re.compile(r"[A-Za-z0-9_.~-]+")
 _OK: Final = 200
@@ -106,7 +106,7 @@ def _prepared(session: Session, mapping: Mapping, document: Document) -> Documen
     if unchanged(rest):
         message = "It is like this in Visma already; nothing was sent."
         return replace(document, status=Status.ALREADY_ACCEPTED, message=message, number=key)
-    return replace(document, body=write_json(rest).encode(), fingerprint=canonical_fingerprint(rest))
+    return replace(document, body=write_json(rest).encode())
 
 
 def prove(session: Session, endpoint: Endpoint, verdict: Verdict, number: str) -> Verdict:

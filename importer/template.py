@@ -4,7 +4,6 @@ Every `{{ }}` is JSON-encoded by the environment, so that no cell can break or i
 absent vanish; the result is parsed with exact decimals and validated against the endpoint's request schema.
 """
 
-import hashlib
 import json
 import re
 import traceback
@@ -31,9 +30,9 @@ from importer import resources
 from importer.errors import MappingError
 from importer.expression import RUNTIME_ERRORS, SafeEnvironment, reason_of, restrict
 from importer.fields import schema_of
+from importer.jsontext import canonical_fingerprint, plain, write_json
 from importer.mapping import Mapping
 from importer.model import ABSENT, Absent
-from importer.values import plain
 from importer.yamlfile import FileFault, Mark, did_you_mean
 
 _GONE: Final = "\x00absent\x00"
@@ -229,32 +228,6 @@ def _without_absent(node: Any) -> Any:
         items = [item for item in map(_without_absent, node) if item is not ABSENT]
         return items or ABSENT
     return node
-
-
-def write_json(node: Any) -> str:
-    """Write parsed JSON back with its numbers exactly as they are."""
-    if isinstance(node, dict):
-        return "{" + ", ".join(f"{json.dumps(n, ensure_ascii=False)}: {write_json(v)}" for n, v in node.items()) + "}"
-    if isinstance(node, list):
-        return "[" + ", ".join(map(write_json, node)) + "]"
-    return plain(node) if isinstance(node, Decimal) else json.dumps(node, ensure_ascii=False)
-
-
-def canonical_fingerprint(data: dict[str, Any]) -> str:
-    """Return the SHA-256 of a body that is the same for equal bodies, hexadecimal."""
-    return hashlib.sha256(canonical(data).encode()).hexdigest()
-
-
-def canonical(node: Any) -> str:
-    """Write parsed JSON so that equal bodies are equal texts: names sorted, 1.50 as 1.5."""
-    if isinstance(node, dict):
-        return "{" + ",".join(f"{json.dumps(name)}:{canonical(node[name])}" for name in sorted(node)) + "}"
-    if isinstance(node, list):
-        return "[" + ",".join(map(canonical, node)) + "]"
-    if isinstance(node, bool) or not isinstance(node, int | Decimal):
-        return json.dumps(node)
-    number = plain(Decimal(node))
-    return number.rstrip("0").rstrip(".") if "." in number else number
 
 
 def _words(error: ValidationError) -> list[RenderFault]:

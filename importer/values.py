@@ -15,6 +15,7 @@ from decimal import ROUND_HALF_EVEN, ROUND_HALF_UP, Decimal
 from typing import Final
 
 from importer.fields import Field, Kind
+from importer.jsontext import plain
 from importer.locales import BOOLEAN_WORDS, DateFormat, Locale, parse_number
 from importer.model import ABSENT, CellValue, Fault, FieldValue
 
@@ -77,11 +78,6 @@ def _too_many_digits(shown: str) -> Fault:
 def clean(text: str) -> str:
     """Return a text in NFC without unseen white space around it; line breaks and the interior are kept."""
     return unicodedata.normalize("NFC", text).strip(_EDGE)
-
-
-def plain(number: Decimal) -> str:
-    """Write a decimal as digits, never with an exponent, never as `-0`."""
-    return format(number if number else abs(number), "f")
 
 
 def shown(value: object) -> str:

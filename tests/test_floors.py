@@ -18,7 +18,7 @@ FLOORS = {
     for floor, names in enumerate(
         (
             "errors model resources",
-            "endpoints fields yamlfile locales sandbox",
+            "endpoints fields jsontext yamlfile locales sandbox",
             "values schemacheck compare catalogue",
             "literals expression workbook target journal_tables",
             "mapping mapping_schema project journal api",
@@ -34,7 +34,18 @@ FLOORS = {
 SENDING = {"run", "api", "journal", "journal_tables", "lookup"}
 #: reading, planning and rendering: everything that a check needs
 OFFLINE = {
-    *("errors", "model", "resources", "endpoints", "fields", "yamlfile", "locales", "values", "schemacheck"),
+    *(
+        "errors",
+        "model",
+        "resources",
+        "endpoints",
+        "fields",
+        "jsontext",
+        "yamlfile",
+        "locales",
+        "values",
+        "schemacheck",
+    ),
     *("compare", "catalogue", "literals", "expression", "workbook", "mapping", "mapping_schema", "mapping_file"),
     *("convert", "template", "findings", "decide", "plan"),
 }

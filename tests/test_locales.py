@@ -10,9 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from importer.fields import Field, Kind
+from importer.jsontext import plain
 from importer.locales import DateFormat, Locale, locale, parse_number
 from importer.model import Fault, FieldValue
-from importer.values import Options, cell_value, convert, plain
+from importer.values import Options, cell_value, convert
 
 LOCALES = ("nb-NO", "nn-NO", "sv-SE", "da-DK", "fi-FI", "en-GB", "de-DE")
 COMMA = ("nb-NO", "nn-NO", "sv-SE", "da-DK", "fi-FI", "de-DE")

@@ -18,7 +18,10 @@ ENDPOINTS = tuple(TABLE)
 EVERY_ENDPOINT = pytest.mark.parametrize("endpoint", ENDPOINTS)
 INTEGERS = {"int16": (-(2**15), 2**15 - 1), "int32": (-(2**31), 2**31 - 1), "int64": (-(2**63), 2**63 - 1)}
 FORMATS = {"date-time": "date"}
-DTOS = {"customer.createDunningLetter": "CreateDunningLetterActionDto", "customerInvoice.reverse": "ReverseInvoiceActionDto"}
+DTOS = {
+    "customer.createDunningLetter": "CreateDunningLetterActionDto",
+    "customerInvoice.reverse": "ReverseInvoiceActionDto",
+}
 
 Node = dict[str, Any]
 Place = tuple[str, ...]

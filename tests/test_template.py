@@ -11,9 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from importer.errors import MappingError
+from importer.jsontext import canonical, write_json
 from importer.model import ABSENT, Problem, Status
 from importer.plan import Plan
-from importer.template import canonical, to_json, write_json
+from importer.template import to_json
 
 CUSTOMER = "version: 1\nendpoint: customer.create\nkey: No\n"
 HOSTILE = (

@@ -10,9 +10,10 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from importer.fields import Field, Kind
+from importer.jsontext import plain
 from importer.locales import Locale, locale
 from importer.model import ABSENT, Fault, FieldValue
-from importer.values import Options, cell_value, clean, convert, displayed, exact, plain
+from importer.values import Options, cell_value, clean, convert, displayed, exact
 
 DAY = date(2025, 1, 27)
 

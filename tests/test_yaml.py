@@ -174,7 +174,7 @@ def test_an_unknown_key_is_told_with_the_nearest_word(
 
 @pytest.mark.parametrize(
     ("key", "hint"),
-    [("endpoint: customerInvoice.crate", "customerInvoice.create"), ("endpoint: customers", "customer.create")],
+    [("endpoint: customerInvoice.crate", "customerInvoice.create"), ("endpoint: customer.creat", "customer.create")],
 )
 def test_an_unknown_endpoint_is_told_with_the_nearest(read: Read, key: str, hint: str) -> None:
     """An endpoint that is not in the table is refused with the one that was meant."""

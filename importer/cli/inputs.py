@@ -10,12 +10,13 @@ import click
 from importer import workbook as workbooks
 from importer.cli import screen
 from importer.errors import StartError, UsageError, WorkbookError
+from importer.jsontext import plain
 from importer.mapping import Mapping, parameter_values
 from importer.mapping_file import read_mapping
 from importer.model import Status, Total
 from importer.plan import Plan, Selection, make_plan
 from importer.project import Project
-from importer.values import clean, plain
+from importer.values import clean
 from importer.yamlfile import did_you_mean
 
 
