@@ -30,7 +30,7 @@ from jinja2.lexer import Token, TokenStream
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from importer.model import CellValue, Fault
-from importer.values import clean, written
+from importer.values import clean, exact, written
 
 _MAX_TEXT: Final = 65_536
 _MAX_POWER: Final = 64
@@ -81,10 +81,10 @@ class _Decimals(Extension):
 class SafeEnvironment(ImmutableSandboxedEnvironment):
     """A sandbox whose operators cannot be used to exhaust the machine."""
 
-    intercepted_binops = frozenset(["*", "**", "%"])
+    intercepted_binops = frozenset(["*", "**", "%", "/"])
 
     def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:
-        """Run `*`, `**` and `%` within bounds.
+        """Run `*`, `**` and `%` within bounds, and divide whole numbers without binary noise.
 
         Raises: SecurityError when the result would be enormous.
         """
@@ -96,12 +96,29 @@ class SafeEnvironment(ImmutableSandboxedEnvironment):
             raise SecurityError("the power is too large")
         if operator == "%" and isinstance(left, str):
             raise SecurityError("text formatting with % is not available; write {{ }} instead")
+        if operator == "/" and isinstance(left, int) and isinstance(right, int):
+            return Decimal(left) / Decimal(right)
         return super().call_binop(context, operator, left, right)
+
+    def call(__self, __context: Any, __obj: Any, *args: Any, **kwargs: Any) -> Any:  # noqa: N805 - as the base class has it
+        """Call a function or method within bounds.
+
+        Raises: SecurityError when the result would be enormous.
+        """
+        owner, name = getattr(__obj, "__self__", None), getattr(__obj, "__name__", "")
+        if isinstance(owner, str):
+            if any(isinstance(arg, int) and arg > _MAX_TEXT for arg in args):
+                raise SecurityError("the text would become too long")
+            if name == "replace":
+                return _replace(owner, *args, **kwargs)
+        return super().call(__context, __obj, *args, **kwargs)
 
     def getattr(self, obj: Any, attribute: str) -> Any:
         """Return a member by name: of our dictionaries always the value, never a method such as `items`."""
         if isinstance(obj, dict):
             return obj[attribute] if attribute in obj else self.undefined(obj=obj, name=attribute)
+        if isinstance(obj, str) and attribute in {"format", "format_map"}:
+            return self.unsafe_undefined(obj, attribute)
         return super().getattr(obj, attribute)
 
 
@@ -111,8 +128,24 @@ def restrict(environment: Environment) -> None:
         environment.globals.pop(name, None)
     for name in ("pprint", "random", "center", "format", "urlize", "xmlattr", "filesizeformat"):
         environment.filters.pop(name, None)
+    for name in ("indent", "wordwrap"):
+        environment.filters[name] = _unavailable
     environment.globals["decimal"] = Decimal
-    environment.filters["decimal"] = _to_decimal
+    environment.filters["decimal"] = environment.filters["float"] = _to_decimal
+    environment.filters["replace"] = _replace
+
+
+def _unavailable(*_args: Any, **_kwargs: Any) -> str:
+    raise SecurityError("this filter is not available here")
+
+
+def _replace(value: Any, old: Any, new: Any, count: int | None = None) -> str:
+    """Replace parts of a text, unless the result would be enormous."""
+    text, old, new = str(value), str(old), str(new)
+    times = text.count(old) if old else len(text) + 1
+    if len(text) + times * len(new) > _MAX_TEXT:
+        raise SecurityError("the text would become too long")
+    return text.replace(old, new, -1 if count is None else count)
 
 
 def _to_decimal(value: Any) -> Decimal:
@@ -233,7 +266,7 @@ def compile_expression(source: str) -> Expression:
     environment = _environment()
     try:
         tree = environment.parse(source)
-        inner = _single(tree, source)
+        inner = _single(environment.parse(source.strip()), source.strip())
         run = (
             environment.compile_expression(inner, undefined_to_none=False) if inner else environment.from_string(source)
         )
@@ -286,5 +319,5 @@ def _cell(value: Any, source: str) -> CellValue | Fault:
     if value is None:
         return Fault("template", "", f"The template {source!r} gives nothing.")
     if isinstance(value, float):
-        return Decimal(repr(value))
+        return exact(value)
     return Fault("template", "", f"The template {source!r} gives a {type(value).__name__}, not a text, number or date.")

@@ -128,7 +128,7 @@ def parse_number(text: str, where: Locale | None) -> Decimal | Fault:
     negative, body = _sign(bare)
     if where is None:
         if re.fullmatch("[0-9]+", body):
-            return -Decimal(body) if negative else Decimal(body)
+            return Decimal(body).copy_negate() if negative else Decimal(body)
         if not re.search("[0-9]", body):
             return _not_a_number(text, "")
         return Fault(
@@ -150,7 +150,7 @@ def parse_number(text: str, where: Locale | None) -> Decimal | Fault:
             f"{text!r} can be read in two ways in {where.name}: {number}. Make the cell a number in Excel, or write "
             "it without a separator.",
         )
-    return -number if negative else number
+    return number.copy_negate() if negative else number
 
 
 def _not_a_number(text: str, where: str) -> Fault:

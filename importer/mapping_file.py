@@ -283,6 +283,11 @@ class _Reader:
     def _expression(self, text: Any, place: YamlPath, *, typed: bool = False) -> Expression | None:
         if not isinstance(text, str):
             return None
+        if not text.strip():
+            self.fault(
+                place, f"{str(place[-1])!r} is empty.", "Write an {{ expression }}, or delete the line.", on_key=True
+            )
+            return None
         try:
             expression = compile_expression(text)
         except ValueError as error:

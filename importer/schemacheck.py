@@ -98,7 +98,7 @@ def check(file: YamlFile, schema: Any) -> list[FileFault]:
     """Return everything in the file that the schema does not allow, in the file's order."""
     faults: dict[tuple[Any, str], FileFault] = {}
     for error in validator_class()(schema).iter_errors(file.data):
-        for path, on_key, message, hint in _words(error):
+        for path, on_key, message, hint in _words(error, file.data):
             fault = file.fault(path, message, hint=hint, on_key=on_key)
             faults.setdefault((fault.mark, fault.message), fault)
     return sorted(faults.values(), key=lambda fault: (fault.mark.line, fault.mark.column) if fault.mark else (0, 0))
@@ -107,7 +107,7 @@ def check(file: YamlFile, schema: Any) -> list[FileFault]:
 Wording = tuple[YamlPath, bool, str, str]
 
 
-def _words(error: ValidationError) -> list[Wording]:
+def _words(error: ValidationError, data: Any) -> list[Wording]:
     path: YamlPath = tuple(error.absolute_path)
     word: Any = error.validator
     value: Any = error.instance
@@ -120,6 +120,10 @@ def _words(error: ValidationError) -> list[Wording]:
         where = f" in {_place(path)}" if path else ""
         return [(path, True, f"{key!r} is missing{where}.", _description(schema, key)) for key in missing]
     if word is None:
+        # a schema that is false says no path: the value itself tells where it stands
+        path = path or next(((key,) for key, part in data.items() if part is value), ())
+        if not path:
+            return []
         return [(path, True, f"{str(path[-1])!r} has no use with this endpoint.", "Delete it.")]
     message, hint = _value_words(word, error)
     return [(path, False, message, hint)]

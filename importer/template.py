@@ -128,7 +128,11 @@ class BodyTemplate:
         except ValueError as error:
             return [RenderFault("template", self._not_json(text, error))]
         data = _without_absent(parsed)
-        if not isinstance(data, dict):
+        if not isinstance(data, dict | Absent):
+            return [
+                RenderFault("body_type", f"What the template {self._mapping.template} gives is not one JSON object.")
+            ]
+        if isinstance(data, Absent):
             data = {}
         faults = [fault for error in self._validator.iter_errors(data) for fault in _words(error)]
         if faults:

@@ -11,7 +11,7 @@ from collections.abc import Mapping as Dictionary
 from dataclasses import dataclass
 from dataclasses import field as data_field
 from datetime import date, datetime, time, timedelta
-from decimal import ROUND_HALF_EVEN, ROUND_HALF_UP, Decimal
+from decimal import ROUND_HALF_EVEN, ROUND_HALF_UP, Decimal, localcontext
 from typing import Final
 
 from importer.fields import Field, Kind
@@ -52,10 +52,9 @@ def exact(number: float) -> Decimal | Fault:
     A float becomes its shortest decimal; a difference of at most 4 ulps to a decimal of 15 digits is the noise of
     binary arithmetic and is dropped; a real 16th digit is kept.
     """
-    if isinstance(number, int):
-        if abs(number) > _MAX_EXACT:
-            return _too_many_digits(str(number))
-        return Decimal(number)
+    if isinstance(number, int) or number.is_integer():
+        whole = int(number)
+        return Decimal(whole) if abs(whole) <= _MAX_EXACT else _too_many_digits(str(whole))
     if not math.isfinite(number):
         return Fault("not_finite", str(number), "The cell holds no finite number; type the number again.")
     if abs(number) > _MAX_EXACT:
@@ -265,12 +264,12 @@ def _decimal(value: CellValue, options: Options, locale: Locale | None, _format:
     number = _number(value, locale)
     if isinstance(number, Fault) or options.decimals is None:
         return number
-    step = Decimal(1).scaleb(-options.decimals)
-    exponent = number.normalize().as_tuple().exponent
-    if not isinstance(exponent, int) or -exponent <= options.decimals:
+    part = plain(number).partition(".")[2].rstrip("0")
+    if len(part) <= options.decimals:
         return number
     if options.round:
-        return number.quantize(step, rounding=_ROUNDINGS[options.round])
+        with localcontext(prec=len(plain(number)) + options.decimals + 1):
+            return number.quantize(Decimal(1).scaleb(-options.decimals), rounding=_ROUNDINGS[options.round])
     return Fault(
         "too_many_decimals",
         plain(number),

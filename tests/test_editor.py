@@ -1,0 +1,214 @@
+"""The mapping's schema in the YAML language server, which is what completes, explains and checks a mapping in editors.
+
+Needs Node.js and the npm package yaml-language-server, else these tests are skipped: `npm install -g
+yaml-language-server`, or `npm install yaml-language-server` in any folder with VISMA_IMPORT_YLS set to the path of that
+folder's node_modules. `editor/probe.mjs` puts the questions; run by hand it shows the answers for any mapping.
+"""
+
+import json
+import os
+import shutil
+import subprocess
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from importer import resources
+from importer.endpoints import table
+from importer.fields import fields_of
+
+ROOT = Path(__file__).resolve().parent.parent
+PROBE = Path(__file__).parent / "editor" / "probe.mjs"
+SERVER = os.environ.get("VISMA_IMPORT_YLS")  # read here: no test sees the settings of the machine
+NOT_INSTALLED = 3
+HERE = "▮"
+INVOICE = "version: 1\nendpoint: customerInvoice.create\nkey: No\n"
+CUSTOMER = "version: 1\nendpoint: customer.create\nkey: No\n"
+TYPED = ("NO", "0101", "012025", "1_000", "12:30", "2025-01-27", "on")
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What the editor shows: problems as (line, text, message), and an answer for each place that was asked about."""
+
+    problems: list[tuple[int, str, str]]
+    answers: list[Any]
+
+    @property
+    def offers(self) -> dict[str, str]:
+        """What is offered at the one place asked about, with its explanation."""
+        (offered,) = self.answers
+        return {item["label"]: item["explains"] for item in offered}
+
+
+Editor = Callable[..., Shown]
+
+
+def run_probe(file: Path, *questions: str) -> Shown:
+    """Open a mapping in the language server and put the questions."""
+    node = shutil.which("node")
+    if node is None:
+        pytest.skip("Node.js is not installed")
+    environment = {**os.environ, "VISMA_IMPORT_YLS": SERVER} if SERVER else None
+    done = subprocess.run(
+        [node, PROBE, file, *questions],
+        capture_output=True,
+        encoding="utf-8",
+        env=environment,
+        timeout=60,
+        check=False,
+    )
+    if done.returncode == NOT_INSTALLED:
+        pytest.skip(f"{done.stderr.strip()}: npm install -g yaml-language-server")
+    assert done.returncode == 0, done.stderr
+    told = json.loads(done.stdout)
+    problems = [(problem["line"], problem["text"], problem["message"]) for problem in told["problems"]]
+    return Shown(problems, told["answers"])
+
+
+@pytest.fixture
+def editor(tmp_path: Path) -> Editor:
+    """Return a function that opens the text of a mapping and asks at each mark; line 1 of it is line 1 of the file."""
+
+    def show(mapping: str, question: str = "complete") -> Shown:
+        questions = []
+        lines = mapping.split("\n")
+        for number, line in enumerate(lines, start=1):
+            before, *rest = line.split(HERE)
+            for piece in rest:
+                questions.append(f"{question}:{number}:{len(before) + 1}")
+                before += piece
+            lines[number - 1] = before
+        schema = (resources.schemas() / "mapping.schema.json").as_uri()
+        file = tmp_path / "mapping.yaml"
+        text = "\n".join(lines).rstrip("\n")
+        file.write_text(f"{text}\n# yaml-language-server: $schema={schema}\n", encoding="utf-8")
+        return run_probe(file, *questions)
+
+    return show
+
+
+# -- completion ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["customerInvoice.create", "customer.create"])
+def test_fields_of_the_endpoint_and_no_others_are_offered(editor: Editor, name: str) -> None:
+    """Each field is offered with its own explanation, and the name is inserted with its colon."""
+    endpoint = table()[name]
+    wanted = {member: field.description for member, field in fields_of(name).items() if member != endpoint.lines}
+    shown = editor(f"version: 1\nendpoint: {name}\nkey: No\nfields:\n  {HERE}\nwhere: A\n")
+
+    offers = shown.offers
+    assert ("period" in offers) == endpoint.period
+    assert set(offers) - {"period"} == set(wanted)
+    assert [member for member, description in wanted.items() if not offers[member].startswith(description)] == []
+    assert [item for item in shown.answers[0] if not item["inserts"].startswith(f"{item['label']}:")] == []
+
+
+def test_fields_of_a_group_and_of_the_lines_are_offered(editor: Editor) -> None:
+    """Inside `mainAddress` the parts of an address are offered, inside `lines` the fields of a line."""
+    address = editor(f"{CUSTOMER}fields:\n  mainAddress:\n    {HERE}\nwhere: A\n")
+    lines = editor(f"{INVOICE}lines:\n  {HERE}\nwhere: A\n")
+
+    assert set(address.offers) == set(fields_of("customer.create")["mainAddress"].members or {})
+    assert set(lines.offers) == set(fields_of("customerInvoice.create")["invoiceLines"].members or {})
+    assert "Postal code" in address.offers["postalCode"]
+
+
+def test_lines_are_offered_only_where_there_are_some(editor: Editor) -> None:
+    """At the top of the file `lines` is offered for an invoice, not for a customer."""
+    assert "lines" in editor(f"{INVOICE}{HERE}\n").offers
+    assert "lines" not in editor(f"{CUSTOMER}{HERE}\n").offers
+
+
+def test_options_that_suit_the_field_are_offered(editor: Editor) -> None:
+    """A number has `decimals`, a text has `pad`, and both have what every field has."""
+    number = editor(f"{INVOICE}lines:\n  quantity:\n    column: Qty\n    {HERE}\n").offers
+    text = editor(f"{INVOICE}fields:\n  customerNumber:\n    {HERE}\nwhere: A\n").offers
+
+    assert {"decimals", "round", "required", "default", "map", "blank"} <= set(number)
+    assert {"column", "value", "template", "pad", "pattern", "required", "map"} <= set(text)
+    assert "pad" not in number
+    assert "decimals" not in text
+    assert "" not in {*number.values(), *text.values()}
+
+
+def test_every_endpoint_is_offered_with_what_it_does(editor: Editor) -> None:
+    """`endpoint:` offers all of them, each explained."""
+    offers = editor(f"version: 1\nendpoint: {HERE}\nkey: No\n").offers
+
+    assert offers == {name: endpoint.description for name, endpoint in table().items()}
+
+
+# -- hover ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_field_is_explained_in_its_own_words(editor: Editor) -> None:
+    """In short and in long form, in groups and in lines: the field's description, not that of its options."""
+    shown = editor(
+        f"{INVOICE}fields:\n  reference{HERE}Number: No\n  customer{HERE}Number:\n    col{HERE}umn: Customer\n"
+        f"  billingAddress:\n    ci{HERE}ty: City\nlines:\n  quan{HERE}tity:\n    column: Qty\n",
+        "hover",
+    )
+
+    invoice = fields_of("customerInvoice.create")
+    city, quantity = (
+        (invoice["billingAddress"].members or {})["city"],
+        (invoice["invoiceLines"].members or {})["quantity"],
+    )
+    reference, customer, column, *nested = shown.answers
+    assert reference.startswith(invoice["referenceNumber"].description)
+    assert customer.startswith(invoice["customerNumber"].description)
+    assert column.startswith("The header of the column")
+    assert [text.split("\n")[0] for text in nested] == [city.description, quantity.description]
+
+
+# -- problems ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("mapping", "line", "key"),
+    [
+        (f"{INVOICE}fields:\n  referenceNumbr: No\n", 5, "referenceNumbr"),
+        (f"{INVOICE}fields:\n  creditLimit: Limit\n", 5, "creditLimit"),
+        (f"{CUSTOMER}fields:\n  name: Name\nlines:\n  quantity: Qty\n", 6, "lines"),
+        (f"{CUSTOMER}fields:\n  mainAddress:\n    street: A\n", 6, "street"),
+        (f"{INVOICE}fields:\n  note: {{column: A, pad: 5, decimals: 2}}\n", 5, "decimals"),
+        (f"{INVOICE}feilds:\n  note: A\n", 4, "feilds"),
+    ],
+    ids=["misspelt", "of another endpoint", "lines of a customer", "in a group", "option of a number", "at the top"],
+)
+def test_a_name_that_does_not_belong_is_an_error_on_it(editor: Editor, mapping: str, line: int, key: str) -> None:
+    """One error, and it stands on the name that is wrong."""
+    assert editor(mapping).problems == [(line, key, f"Property {key} is not allowed.")]
+
+
+def test_an_endpoint_that_does_not_exist_is_one_error(editor: Editor) -> None:
+    """The fields are not blamed while nobody knows whose they are."""
+    ((line, text, message),) = editor("version: 1\nendpoint: customer.creat\nkey: No\nfields:\n  name: A\n").problems
+
+    assert (line, text) == (2, "customer.creat")
+    assert '"customer.create"' in message
+
+
+@pytest.mark.parametrize("sample", sorted(ROOT.glob("samples/*/mapping.yaml")), ids=lambda path: path.parent.name)
+def test_samples_have_no_problems(sample: Path) -> None:
+    """Opened where they lie, with the schema that their first line names."""
+    assert run_probe(sample).problems == []
+
+
+def test_what_yaml_might_read_as_something_else_is_a_text(editor: Editor) -> None:
+    """No error on what the program takes as text: headers, values, codes, the key and the sheet."""
+    fields = fields_of("customer.create")
+    names = iter([name for name, field in fields.items() if field.members is None and name != "note"])
+    values = (*TYPED, "1.10", "true", "2025")
+    headers = [f"  {next(names)}: {typed}" for typed in TYPED]
+    constants = [f"  {next(names)}: {{value: {typed}}}" for typed in values]
+    codes = [f"      {typed}: {typed}" for typed in values]
+    head = "version: 1\nname: 2024\nendpoint: customer.create\nkey: 2024\nworkbook:\n  sheet: 2025\nfields:"
+    mapping = "\n".join([head, *headers, *constants, "  note:", "    column: 2024", "    map:", *codes])
+
+    assert editor(mapping).problems == []

@@ -1,0 +1,400 @@
+"""A sheet is read as Excel shows it: every row under its number, every cell exactly, and nothing unseen taken."""
+
+import re
+import subprocess
+import sys
+import zipfile
+from collections.abc import Callable
+from datetime import date, datetime, time
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import openpyxl
+import pytest
+from openpyxl.utils.datetime import CALENDAR_MAC_1904
+
+from importer.errors import WorkbookError
+from importer.model import Fault
+from importer.workbook import Sheet, read
+
+SHEET = "xl/worksheets/sheet1.xml"
+STRINGS = "xl/sharedStrings.xml"
+
+
+def rewrite(file: Path, part: str, change: Callable[[str], str]) -> Path:
+    """Change the XML of one part of a workbook, as another program might have written it."""
+    with zipfile.ZipFile(file) as archive:
+        parts = {item.filename: archive.read(item) for item in archive.infolist()}
+    before = parts[part].decode()
+    parts[part] = change(before).encode()
+    assert parts[part].decode() != before
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, data in parts.items():
+            archive.writestr(name, data)
+    return file
+
+
+def with_rows(file: Path, xml: str) -> Path:
+    """Put rows written by hand behind the rows of a sheet."""
+    return rewrite(file, SHEET, lambda text: text.replace("</sheetData>", f"{xml}</sheetData>"))
+
+
+def column(sheet: Sheet, header: str) -> dict[int, Any]:
+    """Return the cells of one column by row number; a fault as its code."""
+    spot = sheet.columns[header]
+    cells = {row.number: row.cells[spot] if spot < len(row.cells) else None for row in sheet.rows}
+    return {number: cell.code if isinstance(cell, Fault) else cell for number, cell in cells.items()}
+
+
+# -- rows --------------------------------------------------------------------------------------------------------------
+
+
+def test_rows_have_the_numbers_that_excel_shows(make_workbook: Any) -> None:
+    """Blank rows in between keep their place, blank rows at the end are no rows."""
+    sheet = read(make_workbook([["No"], ["1"], [None], [None], ["4"], [" "], [None]]))
+
+    assert column(sheet, "No") == {2: "1", 3: None, 4: None, 5: "4"}
+    assert [row.number for row in sheet.rows if row.blank] == [3, 4]
+
+
+def test_rows_left_out_of_the_file_keep_their_numbers(make_workbook: Any) -> None:
+    """A file holds only rows with cells; the next one has the number it says."""
+    file = with_rows(make_workbook([["No"], ["1"]]), '<row r="7"><c r="A7" t="inlineStr"><is><t>7</t></is></c></row>')
+    sheet = read(file)
+
+    assert {number: cell for number, cell in column(sheet, "No").items() if cell} == {2: "1", 7: "7"}
+    assert [row.number for row in sheet.rows] == [2, 3, 4, 5, 6, 7]
+
+
+def test_rows_and_cells_without_an_address_stand_one_after_another(make_workbook: Any) -> None:
+    """Some programs leave out where a cell stands: then it is the next."""
+    file = make_workbook([["No", "B"], ["1", "x"], ["2", "y"]])
+    rewrite(file, SHEET, lambda text: re.sub(r'(<(?:row|c)\b[^>]*?) r="[A-Z]*\d+"', r"\1", text))
+    sheet = read(file)
+
+    assert column(sheet, "No") == {2: "1", 3: "2"}
+    assert column(sheet, "B") == {2: "x", 3: "y"}
+
+
+@pytest.mark.parametrize("dimension", ["", '<dimension ref="A1"/>', '<dimension ref="A1:B2"/>'])
+def test_the_declared_dimension_is_not_believed(make_workbook: Any, dimension: str) -> None:
+    """A missing or wrong dimension hides no row and no column."""
+    file = make_workbook([["No", "B", "C"], ["1", "x", "p"], ["2", "y", "q"]])
+    rewrite(file, SHEET, lambda text: re.sub(r"<dimension [^>]*/>", dimension, text))
+
+    assert column(read(file), "C") == {2: "p", 3: "q"}
+
+
+def test_hidden_rows_are_found(make_workbook: Any) -> None:
+    """Rows that are hidden, filtered away or folded are marked, the others are not."""
+
+    def hide(book: openpyxl.Workbook) -> None:
+        book.worksheets[0].row_dimensions[3].hidden = True
+        book.worksheets[0].row_dimensions.group(5, 6, outline_level=1, hidden=True)
+
+    sheet = read(make_workbook([["No"], *([str(number)] for number in range(2, 8))], prepare=hide))
+
+    assert [row.number for row in sheet.rows if row.hidden] == [3, 5, 6]
+
+
+def test_merged_cells_are_told(make_workbook: Any) -> None:
+    """Merged areas are known, since only their first cell holds a value."""
+    rows = [["No", "B"], ["1", "x"], [None, "y"]]
+    sheet = read(make_workbook(rows, prepare=lambda book: book.worksheets[0].merge_cells("A2:A3")))
+
+    assert sheet.merged == ("A2:A3",)
+    assert column(sheet, "No") == {2: "1", 3: None}
+
+
+# -- cells -------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("cell", "expected"),
+    [
+        ("<c r='B2'><f>1+1</f></c>", "not_calculated"),
+        ("<c r='B2'><f>1+1</f><v></v></c>", "not_calculated"),
+        ("<c r='B2'><f t='shared' si='0'/></c>", "not_calculated"),
+        ("<c r='B2'><f>1+1</f><v>2</v></c>", Decimal(2)),
+        ("<c r='B2' t='str'><f>\"\"</f><v></v></c>", None),
+        ("<c r='B2' t='str'><f>\"\"</f></c>", None),
+        ("<c r='B2' t='str'><f>A1</f><v>0101</v></c>", "0101"),
+        ("<c r='B2' t='b'><f>1=1</f><v>1</v></c>", True),
+        ("<c r='B2' t='e'><f>1/0</f><v>#DIV/0!</v></c>", "error_cell"),
+        ("<c r='B2' t='e'><v>#N/A</v></c>", "error_cell"),
+        ("<c r='B2' t='e'><v>#SPILL!</v></c>", "error_cell"),
+        ("<c r='B2' t='e'><v>#FIELD!</v></c>", "error_cell"),
+        ("<c r='B2' t='inlineStr'><is><t>#N/A</t></is></c>", "#N/A"),
+        ("<c r='B2' t='inlineStr'><is><t>0101</t></is></c>", "0101"),
+        ("<c r='B2' t='inlineStr'><is><r><t>01</t></r><r><t>01</t></r></is></c>", "0101"),
+        ("<c r='B2' t='inlineStr'><is><t xml:space='preserve'> a b </t></is></c>", "a b"),
+        ("<c r='B2' t='inlineStr'><is><t>a_x000D__x000A_b</t></is></c>", "a\r\nb"),
+        ("<c r='B2' t='inlineStr'><is><t>a_x005F_x0041_</t></is></c>", "a_x0041_"),
+        ("<c r='B2' t='inlineStr'><is><t>=1+1</t></is></c>", "=1+1"),
+        ("<c r='B2' t='inlineStr'><is><t/></is></c>", None),
+        ("<c r='B2' t='b'><v>0</v></c>", False),
+        ("<c r='B2'><v>1</v></c>", Decimal(1)),
+        ("<c r='B2'><v>0.30000000000000004</v></c>", Decimal("0.3")),
+        ("<c r='B2'><v>1.2345678901234567E+18</v></c>", "too_many_digits"),
+        ("<c r='B2'><v>12345678901234567890</v></c>", "too_many_digits"),
+        ("<c r='B2'><v>5.000000000000001E+15</v></c>", Decimal(5000000000000001)),
+        ("<c r='B2' t='d'><v>2025-01-27</v></c>", date(2025, 1, 27)),
+        ("<c r='B2' s='0'/>", None),
+    ],
+)
+def test_a_cell_holds_what_excel_shows(make_workbook: Any, cell: str, expected: Any) -> None:
+    """Formulas by their last result, errors and uncalculated formulas as faults, text as text, numbers exactly."""
+    file = make_workbook([["No", "B"]])
+    with_rows(file, f"<row r='2'><c r='A2' t='inlineStr'><is><t>1</t></is></c>{cell}</row>")
+    found = column(read(file), "B")[2]
+
+    assert (found, type(found)) == (expected, type(expected))
+
+
+def test_a_formula_nobody_calculated_is_never_a_blank(make_workbook: Any) -> None:
+    """A workbook that a program wrote and Excel never opened holds no results, and says so at each cell."""
+
+    def formulas(book: openpyxl.Workbook) -> None:
+        book.worksheets[0]["B2"] = "=1+1"
+        book.worksheets[0]["B3"] = '=""'
+
+    sheet = read(make_workbook([["No", "B"], ["1", None], ["2", None], ["3", None]], prepare=formulas))
+
+    assert column(sheet, "B") == {2: "not_calculated", 3: "not_calculated", 4: None}
+
+
+def shared_texts(file: Path, *items: str) -> Path:
+    """Give a workbook the table of shared texts that Excel writes."""
+    kind, main = "relationships/sharedStrings", "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
+    office = "http://schemas.openxmlformats.org/officeDocument/2006"
+    types = "application/vnd.openxmlformats-officedocument.spreadsheetml.sharedStrings+xml"
+    part = f'<Override PartName="/{STRINGS}" ContentType="{types}"/></Types>'
+    link = f'<Relationship Id="rId99" Type="{office}/{kind}" Target="sharedStrings.xml"/></Relationships>'
+    rewrite(file, "[Content_Types].xml", lambda text: text.replace("</Types>", part))
+    rewrite(file, "xl/_rels/workbook.xml.rels", lambda text: text.replace("</Relationships>", link))
+    with zipfile.ZipFile(file, "a") as archive:
+        archive.writestr(STRINGS, f'<sst xmlns="{main}">{"".join(f"<si>{item}</si>" for item in items)}</sst>')
+    return file
+
+
+def test_a_shared_text_is_the_text_that_is_seen(make_workbook: Any) -> None:
+    """Escaped characters are undone, and what only tells how to say a text is not part of it."""
+    texts = ("<t>0101</t>", "<t>a_x000D_b</t>", "<r><t>Bl</t></r><r><rPr><b/></rPr><t>å</t></r>", "<t>=1+1</t>", "<t/>")
+    file = shared_texts(make_workbook([["No"]]), *texts, "<t>東京</t><rPh sb='0' eb='2'><t>x</t></rPh>", "<t>#N/A</t>")
+    with_rows(file, "".join(f"<row r='{n + 2}'><c r='A{n + 2}' t='s'><v>{n}</v></c></row>" for n in range(7)))
+
+    assert list(column(read(file), "No").values()) == ["0101", "a\rb", "Blå", "=1+1", None, "東京", "#N/A"]
+
+
+def test_what_the_reading_library_grumbles_about_reaches_nobody(make_workbook: Any) -> None:
+    """A workbook of another program, without default styles, is read without a warning on the screen."""
+    file = make_workbook([["No"], ["1"]])
+    rewrite(file, "xl/styles.xml", lambda text: re.sub(r"<cellStyles.*?</cellStyles>", "", text))
+
+    assert column(read(file), "No") == {2: "1"}
+
+
+def test_a_date_is_the_sheets_own_day(make_workbook: Any) -> None:
+    """A date is a date, with its time only where the format shows one; a time alone is a time."""
+    moment = datetime.fromisoformat("2025-01-27T23:59:59")
+    values = [moment, moment, datetime.fromisoformat("2025-01-27T00:00:00"), time(10, 30), 45684]
+    formats = {"B2": "dd.mm.yyyy hh:mm:ss", "B3": "dd.mm.yyyy", "B4": "dd.mm.yyyy", "B5": "hh:mm", "B6": "dd.mm.yyyy"}
+    file = make_workbook([["No", "B"], *([str(spot), value] for spot, value in enumerate(values))], formats=formats)
+
+    assert list(column(read(file), "B").values()) == [
+        moment,
+        moment,
+        date(2025, 1, 27),
+        time(10, 30),
+        date(2025, 1, 27),
+    ]
+
+
+def test_a_workbook_that_counts_from_1904_gives_the_same_days(make_workbook: Any) -> None:
+    """The serial number 45000 is another day there, and a date typed in one stays that date."""
+
+    def epoch(book: openpyxl.Workbook) -> None:
+        book.epoch = CALENDAR_MAC_1904
+
+    rows = [["No", "B"], ["1", 45000], ["2", date(2025, 1, 27)]]
+    file = make_workbook(rows, formats={"B2": "dd.mm.yyyy"}, prepare=epoch)
+
+    assert column(read(file), "B") == {2: date(2027, 3, 16), 3: date(2025, 1, 27)}
+    assert column(read(make_workbook(rows, formats={"B2": "dd.mm.yyyy"})), "B")[2] == date(2023, 3, 15)
+
+
+@pytest.mark.parametrize(
+    ("serial", "form", "expected"),
+    [
+        (60, "dd.mm.yyyy", "date_before_1900"),
+        (59, "dd.mm.yyyy", "date_before_1900"),
+        (61, "dd.mm.yyyy", date(1900, 3, 1)),
+        (1.25, "[h]:mm", "duration"),
+        (-5, "dd.mm.yyyy", "date_before_1900"),
+        (99999999, "dd.mm.yyyy", "error_cell"),
+    ],
+)
+def test_a_day_that_never_was_is_a_fault(make_workbook: Any, serial: float, form: str, expected: Any) -> None:
+    """29 February 1900, days before it, durations and serial numbers outside the calendar are nobody's date."""
+    assert column(read(make_workbook([["No", "B"], ["1", serial]], formats={"B2": form})), "B") == {2: expected}
+
+
+# -- headers and sheets ------------------------------------------------------------------------------------------------
+
+
+def test_headers_are_read_below_title_rows_and_cleaned(make_workbook: Any) -> None:
+    """The declared row holds the headers; line breaks, NBSP and double spaces in them are one space."""
+    rows = [["Report", None], [None, None], ["\u00a0Unit\nprice  NOK ", "A\u030ar", None, 2025], ["1", "2", "3", "4"]]
+    sheet = read(make_workbook(rows), header_row=3)
+
+    assert sheet.headers == ("Unit price NOK", "År", None, "2025")
+    assert [row.number for row in sheet.rows] == [4]
+
+
+@pytest.mark.parametrize("row", [2, 9])
+def test_a_header_row_without_headers_is_refused(make_workbook: Any, row: int) -> None:
+    """A blank header row, or one below the sheet, is told with the setting that names it."""
+    with pytest.raises(WorkbookError, match=rf"Row {row} of sheet 'Rows' in 'rows.xlsx' holds no headers.*header_row"):
+        read(make_workbook([["Title"], [None], ["No"]]), header_row=row)
+
+
+def test_a_header_that_stands_twice_matters_only_when_it_is_used(plan_of: Any) -> None:
+    """Two columns of one name are a problem for a mapping that names it, and none for another."""
+    mapping = "version: 1\nendpoint: customer.create\nkey: No\nfields: {name: Name, note: %s}\n"
+    rows = [["No", "Text", "Name", "Text"], ["1", "a", "Ola", "b"]]
+    used, unused = plan_of(mapping % "Text", rows), plan_of(mapping % "Name", rows)
+
+    assert [(problem.code, problem.column, problem.row) for problem in used.problems] == [
+        ("repeated_column", "Text", 1)
+    ]
+    assert unused.problems == ()
+
+
+def two_sheets(first: str = "visible", second: str = "visible") -> Callable[[openpyxl.Workbook], None]:
+    def add(book: openpyxl.Workbook) -> None:
+        book.create_sheet("Other").append(["Wrong"])
+        for page, state in zip(book.worksheets, (first, second), strict=True):
+            page.sheet_state = state
+
+    return add
+
+
+@pytest.mark.parametrize("state", ["hidden", "veryHidden"])
+def test_a_hidden_sheet_is_not_taken_by_itself(make_workbook: Any, state: str) -> None:
+    """The only visible sheet is the one; a hidden one is read when it is named."""
+    file = make_workbook([["No"], ["1"]], prepare=two_sheets(second=state))
+
+    assert read(file).name == "Rows"
+    assert read(file, sheet="Other").name == "Other"
+
+
+def test_of_several_visible_sheets_none_is_guessed(make_workbook: Any) -> None:
+    """Two visible sheets need a word in the mapping."""
+    file = make_workbook([["No"], ["1"]], prepare=two_sheets())
+
+    with pytest.raises(WorkbookError, match=r"has 2 visible sheets \(Rows, Other\).*workbook: sheet: NAME"):
+        read(file)
+    assert read(file, sheet=" Rows\u00a0").name == "Rows"
+
+
+def test_a_missing_sheet_is_told_with_the_nearest(make_workbook: Any) -> None:
+    """A misspelt sheet is refused with the sheets there are."""
+    with pytest.raises(WorkbookError, match=r"no sheet 'Rwos'; its sheets are: Rows\. Did you mean 'Rows'\?"):
+        read(make_workbook([["No"]]), sheet="Rwos")
+
+
+# -- files that are no workbook ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("raw", "words"),
+    [
+        (b"", r"is empty \(0 bytes\)"),
+        (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + b"\x00" * 600, "protected by a password or an old .xls"),
+        (b"<html><table><tr><td>No</td></tr></table></html>", "not an .xlsx workbook, whatever its name says"),
+        (b"No;Name\r\n1;Ola\r\n", "not an .xlsx workbook, whatever its name says"),
+        (b"PK\x03\x04" + b"\x00" * 100, "damaged or incomplete"),
+        (b"PK", "damaged or incomplete"),
+    ],
+)
+def test_a_file_of_another_kind_is_told_as_what_it_is(tmp_path: Path, raw: bytes, words: str) -> None:
+    """The name .xlsx is not believed; the message says what to do."""
+    file = tmp_path / "rows.xlsx"
+    file.write_bytes(raw)
+
+    with pytest.raises(WorkbookError, match=words):
+        read(file)
+
+
+@pytest.mark.parametrize("share", [0.1, 0.5, 0.9, 0.99])
+def test_a_truncated_workbook_is_told(make_workbook: Any, share: float) -> None:
+    """A download that broke off is damaged, not shorter."""
+    file = make_workbook([["No"], *([str(number)] for number in range(500))])
+    file.write_bytes(file.read_bytes()[: int(file.stat().st_size * share)])
+
+    with pytest.raises(WorkbookError, match="damaged or incomplete"):
+        read(file)
+
+
+@pytest.mark.parametrize("part", [SHEET, "xl/workbook.xml", "[Content_Types].xml", "xl/styles.xml"])
+@pytest.mark.parametrize("text", ["", "<broken", "<!DOCTYPE a [<!ENTITY b 'c'>]><worksheet>&b;</worksheet>"])
+def test_a_workbook_with_a_broken_part_is_told_or_read(make_workbook: Any, part: str, text: str) -> None:
+    """Broken or hostile XML in any part is a clear error, never another."""
+    file = rewrite(make_workbook([["No"], ["1"]]), part, lambda _: text)
+
+    with pytest.raises(WorkbookError, match=r"damaged|not an \.xlsx|holds no headers|has no sheet|visible sheets"):
+        read(file)
+
+
+def test_a_missing_file_is_told_with_the_nearest(make_workbook: Any) -> None:
+    """A misspelt file name is refused with the workbook that lies there."""
+    file = make_workbook([["No"]])
+
+    with pytest.raises(WorkbookError, match=r"cannot be opened: there is no such file\. Did you mean 'rows\.xlsx'\?"):
+        read(file.with_name("rwos.xlsx"))
+    with pytest.raises(WorkbookError, match="is a directory"):
+        read(file.parent)
+
+
+def test_a_zip_file_that_is_no_workbook_is_told(tmp_path: Path) -> None:
+    """A .docx or .zip renamed is refused."""
+    file = tmp_path / "rows.xlsx"
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr("word/document.xml", "<a/>")
+
+    with pytest.raises(WorkbookError, match=r"a zip file but not an \.xlsx workbook"):
+        read(file)
+
+
+MEASURE = """
+import resource, sys
+from pathlib import Path
+from importer.workbook import read
+resource.setrlimit(resource.RLIMIT_AS, (4 * 10**9, 4 * 10**9))
+sheet = read(Path(sys.argv[1]))
+print(len(sheet.rows), sheet.rows[-1].number, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
+"""
+
+
+@pytest.mark.parametrize(("cell", "rows"), [("XFD1048576", (1, 2)), ("XFD3", (1, 2)), ("A1048576", (1048575, 1048576))])
+def test_a_lost_cell_far_away_costs_neither_time_nor_memory(
+    make_workbook: Any, cell: str, rows: tuple[int, int]
+) -> None:
+    """A space that somebody typed in the last cell of the sheet does not kill the process."""
+    file = make_workbook([["No", "B"], ["1", "x"]])
+    number = re.sub("[A-Z]", "", cell)
+    with_rows(file, f'<row r="{number}"><c r="{cell}" t="inlineStr"><is><t>x</t></is></c></row>')
+
+    done = subprocess.run(
+        [sys.executable, "-c", MEASURE, str(file)],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+    assert done.returncode == 0, done.stderr[-500:]
+    count, last, megabytes = map(int, done.stdout.split())
+    assert (count, last) == rows
+    assert megabytes < 1000
