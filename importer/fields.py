@@ -5,12 +5,13 @@ validation of bodies all come from it.
 """
 
 import json
+import re
 from collections.abc import Iterator
 from collections.abc import Mapping as Dictionary
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
-from typing import Any
+from typing import Any, Final
 
 from importer import resources
 
@@ -55,6 +56,8 @@ class Field:
 
 
 Schema = dict[str, Any]
+#: How the API writes its internal ids.
+GUID: Final = re.compile("[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _FORMATS = {"date": Kind.DATE, "date-time": Kind.DATETIME, "uuid": Kind.UUID}
 _TYPES = {"string": Kind.TEXT, "integer": Kind.INTEGER, "number": Kind.DECIMAL, "boolean": Kind.BOOLEAN}
 

@@ -29,7 +29,7 @@ from jsonschema import Draft7Validator, FormatChecker, ValidationError
 from importer import resources
 from importer.errors import MappingError
 from importer.expression import RUNTIME_ERRORS, SafeEnvironment, reason_of, restrict
-from importer.fields import schema_of
+from importer.fields import GUID, schema_of
 from importer.jsontext import canonical_fingerprint, plain, write_json
 from importer.mapping import Mapping
 from importer.model import ABSENT, Absent
@@ -127,11 +127,10 @@ class BodyTemplate:
             parsed = json.loads(text, parse_float=Decimal, parse_constant=_refuse, object_pairs_hook=_once)
         except ValueError as error:
             return [RenderFault("template", self._not_json(text, error))]
+        if not isinstance(parsed, dict):
+            text = f"What the template {self._mapping.template} gives is not one JSON object."
+            return [RenderFault("body_type", text)]
         data = _without_absent(parsed)
-        if not isinstance(data, dict | Absent):
-            return [
-                RenderFault("body_type", f"What the template {self._mapping.template} gives is not one JSON object.")
-            ]
         if isinstance(data, Absent):
             data = {}
         faults = [fault for error in self._validator.iter_errors(data) for fault in _words(error)]
@@ -205,7 +204,7 @@ def _parses(value: str, pattern: str) -> bool:
 
 
 def _is_uuid(value: object) -> bool:
-    return not isinstance(value, str) or bool(re.fullmatch("[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}", value))
+    return not isinstance(value, str) or GUID.fullmatch(value) is not None
 
 
 def _refuse(name: str) -> Any:

@@ -14,7 +14,7 @@ from datetime import date, datetime, time, timedelta
 from decimal import ROUND_HALF_EVEN, ROUND_HALF_UP, Decimal, localcontext
 from typing import Final
 
-from importer.fields import Field, Kind
+from importer.fields import GUID, Field, Kind
 from importer.jsontext import plain
 from importer.locales import BOOLEAN_WORDS, DateFormat, Locale, parse_number
 from importer.model import ABSENT, CellValue, Fault, FieldValue
@@ -112,7 +112,8 @@ def cell_value(raw: object, number_format: str | None = None) -> CellValue:
 def _day(raw: date, number_format: str | None) -> CellValue:
     day = raw.date() if isinstance(raw, datetime) else raw
     if day < _FIRST_EXCEL_DAY:
-        if isinstance(raw, datetime) and day.year < _FIRST_EXCEL_DAY.year:
+        shows_day = set("dy") & set((number_format or "").lower())
+        if isinstance(raw, datetime) and day.year < _FIRST_EXCEL_DAY.year and not shows_day:
             return raw.time()
         return Fault(
             "date_before_1900",
@@ -164,6 +165,8 @@ def check_rules(value: FieldValue, options: Options) -> FieldValue | Fault:
         if target.pattern and not re.search(target.pattern, value):
             wanted = target.pattern_hint or f"text that matches {target.pattern}"
             return Fault("pattern", value, f"{value!r} is not allowed in {target.name}: it takes {wanted}. Correct it.")
+        if target.kind is Kind.UUID and value and not GUID.fullmatch(value):
+            return Fault("pattern", value, f"{value!r} is not a GUID of 32 hexadecimal digits. Correct it.")
         if target.max_length is not None and len(value) > target.max_length:
             message = f"The text has {len(value)} characters; {target.name} takes {target.max_length}. Shorten it."
             return Fault("too_long", value, message)

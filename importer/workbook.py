@@ -7,6 +7,7 @@ cells) is read from the sheet's XML in one pass, and only where the XML holds an
 import hashlib
 import json
 import re
+import warnings
 import zipfile
 from collections.abc import Iterator
 from collections.abc import Mapping as Dictionary
@@ -97,11 +98,13 @@ def read(file: Path, *, sheet: str | None = None, header_row: int = 1) -> Sheet:
 
     Raises: WorkbookError when the file, the sheet or the header row is not what was declared.
     """
-    with opened(file) as (book, archive):
-        mark = report_mark(book)
-        worksheet = _choose(book, file, sheet, mark)
-        facts = _Facts.of(archive, worksheet)
-        return _read_sheet(file, worksheet, header_row, facts, mark)
+    with warnings.catch_warnings():
+        # what openpyxl grumbles about (styles, extensions, dates out of range) is nothing a user can act on
+        warnings.simplefilter("ignore")
+        with opened(file) as (book, archive):
+            mark = report_mark(book)
+            worksheet = _choose(book, file, sheet, mark)
+            return _read_sheet(file, worksheet, header_row, _Facts.of(archive, worksheet), mark)
 
 
 @contextmanager

@@ -7,24 +7,20 @@ import socket
 import subprocess
 import sys
 import threading
-from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from contextlib import chdir, redirect_stderr, redirect_stdout
+from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from functools import cached_property
+from io import StringIO
 from json import loads
 from pathlib import Path
 from typing import Any, Self
 
 import openpyxl
 
-from importer.api.client import Client
-from importer.cli import inputs, sending
-from importer.journal import open_journal
-from importer.model import Outcome, RunRecord
-from importer.plan import decide
-from importer.run import Run, known
+from importer.cli import run_command
 
 ROOT = Path(__file__).parents[1]
 SAMPLES = ROOT / "samples"
@@ -104,6 +100,7 @@ def program(*arguments: str | Path, cwd: Path, timeout: float = 60, **env: str) 
         stdin=subprocess.DEVNULL,
         capture_output=True,
         encoding="utf-8",
+        errors="backslashreplace",
         timeout=timeout,
         check=False,
     )
@@ -114,26 +111,19 @@ class Ran:
     """Hold what one `run` of the program left."""
 
     code: int
-    stdout: str
-    stderr: str
-    cwd: Path
-
-    @cached_property
-    def folder(self) -> Path:
-        """Return the report's folder, as the program names it."""
-        found = re.search(r"^Report: (.+)$", self.stdout, re.MULTILINE)
-        assert found, self.stdout + self.stderr
-        return self.cwd / found[1]
+    folder: Path
+    stdout: str = ""
+    stderr: str = ""
 
     @cached_property
     def results(self) -> dict[str, Any]:
-        """Return results.json, its rows counted."""
+        """Return results.json, after the equation of its rows was proven."""
         data: dict[str, Any] = loads((self.folder / "results.json").read_text(encoding="utf-8"))
         rows = [row for document in data["documents"] for row in document["rows"]]
-        read = re.search(r"Rows read: (\d+), rows reported: (\d+)", self.stdout)
-        assert read is not None
-        assert sorted(rows) == sorted(set(rows)), "a row stands in two documents"
-        assert len(rows) == int(read[1]) == int(read[2]) == sum(c["rows"] for c in data["counts"].values())
+        assert sorted(rows) == list(range(2, len(rows) + 2)), "a row stands in two documents, or in none"
+        assert len(rows) == sum(count["rows"] for count in data["counts"].values())
+        assert len(data["documents"]) == sum(count["documents"] for count in data["counts"].values())
+        assert data["exit_code"] == self.code
         return data
 
     @property
@@ -146,65 +136,65 @@ class Ran:
         """Return how many documents have each status, without the zeros."""
         return {name: count["documents"] for name, count in self.results["counts"].items() if count["documents"]}
 
+    @property
+    def documents(self) -> list[dict[str, Any]]:
+        """Return what became of each document, in the order of the sheet."""
+        return list(self.results["documents"])
+
     def document(self, key: str) -> dict[str, Any]:
         """Return what became of one document."""
-        return next(document for document in self.results["documents"] if document["key"] == key)
+        return next(document for document in self.documents if document["key"] == key)
 
 
 def run(cwd: Path, *arguments: str | Path) -> Ran:
-    """Run the mapping of a project folder by the command line."""
+    """Run the mapping of a project folder on the embedded sandbox, in a process of its own."""
     done = program("run", "mapping.yaml", *arguments, cwd=cwd)
-    return Ran(done.returncode, done.stdout, done.stderr, cwd)
+    return _ran(done.returncode, cwd, done.stdout, done.stderr)
 
 
-@dataclass
-class Told:
-    """Take what a run tells while it goes on."""
-
-    outcomes: list[Outcome] = field(default_factory=list)
-    waits: list[float] = field(default_factory=list)
-
-    def settled(self, outcome: Outcome) -> None:
-        self.outcomes.append(outcome)
-
-    def waiting(self, seconds: float) -> None:
-        self.waits.append(seconds)
+def run_here(cwd: Path, *arguments: str | Path) -> Ran:
+    """Do the same in this process, which takes a fifth of the time."""
+    code, stdout, stderr = command("run", "mapping.yaml", *arguments, cwd=cwd)
+    return _ran(code, cwd, stdout, stderr)
 
 
-def import_into(
-    project: Path,
-    base_url: str,
-    *,
-    company: str = "company",
-    run_id: str | None = None,
-    stop: threading.Event | None = None,
-    told: Told | None = None,
-    timeout_s: tuple[float, float] = (5.0, 20.0),
-) -> tuple[RunRecord, list[Outcome]]:
-    """Send a project's workbook to an address by the program's own parts; prove that every row is accounted for."""
-    found = inputs.read_input(project / "mapping.yaml", None, (), None, ())
-    journal = open_journal(project / ".visma-import" / "journal.db")
-    client = Client(base_url, timeout_s=timeout_s)
-    try:
-        run_id = run_id or f"run{len(journal.runs()) + 1:03}"
-        record = sending.new_record(found, run_id=run_id, target="sandbox", company=company)
-        endpoint = found.mapping.endpoint
-        documents = decide(found.plan, known(journal, record.company, endpoint.name))
-        path = endpoint.path[found.mapping.api]
-        job = Run(record, endpoint, path, journal, client, told or Told(), stop or threading.Event())
-        record, outcomes = job.execute(documents)
-        assert journal.outcomes(run_id) == outcomes, "the journal tells another story than the run"
-    finally:
-        client.close()
-        journal.close()
-    rows = sorted(row for outcome in outcomes for row in outcome.rows)
-    assert rows == list(range(2, record.rows_read + 2)), "rows read are not rows reported"
-    return record, outcomes
+def command(*arguments: str | Path, cwd: Path) -> tuple[int, str, str]:
+    """Give a command line to the program in this process; return the exit code, stdout and stderr."""
+    with chdir(cwd), redirect_stdout(StringIO()) as out, redirect_stderr(StringIO()) as err:
+        code = run_command([str(argument) for argument in arguments])
+    return code, out.getvalue(), err.getvalue()
 
 
-def count_by_status(outcomes: Iterable[Outcome]) -> dict[str, int]:
-    """Return how many documents have each status."""
-    return dict(Counter(outcome.status.value for outcome in outcomes))
+def _ran(code: int, cwd: Path, stdout: str, stderr: str) -> Ran:
+    named = re.search(r"^Report: (.+)$", stdout, re.MULTILINE)
+    return Ran(code, cwd / (named[1] if named else "no-report"), stdout, stderr)
+
+
+TARGET = ("--target", "test", "--yes")
+
+
+def aim(project: Path, base_url: str, token_host: str | None = None) -> None:
+    """Declare the target `test` of a project: a company behind an address of this machine."""
+    (project / "secret.txt").write_text("a secret", encoding="utf-8")
+    (project / "targets.yaml").write_text(
+        f"""\
+test:
+  base_url: {base_url}
+  token_url: {token_host or base_url}/connect/token
+  tenant_id: 11111111-2222-3333-4444-555555555555
+  client_id: somebody
+  client_secret: {{file: secret.txt}}
+""",
+        encoding="utf-8",
+    )
+
+
+def import_into(project: Path, base_url: str, token_host: str | None = None) -> Ran:
+    """Run a project's mapping against an address, in this process."""
+    aim(project, base_url, token_host)
+    folder = project / "reports" / str(len(list(project.glob("reports/*"))))
+    code = run_command(["run", str(project / "mapping.yaml"), *TARGET, "--quiet", "--report", str(folder)])
+    return Ran(code, folder)
 
 
 def references(documents: Iterable[dict[str, Any]]) -> list[str]:
@@ -213,9 +203,10 @@ def references(documents: Iterable[dict[str, Any]]) -> list[str]:
 
 
 class RawServer:
-    """Answer each request with whatever bytes a test wants, then close the connection plainly.
+    """Answer each write with whatever bytes a test wants, then close the connection plainly.
 
-    `answer` takes the request's number, from 0, and its bytes; what it raises is raised again when the server stops.
+    `answer` takes the write's number, from 0, and its bytes; what it raises is raised again when the server stops.
+    Tokens are given out, and every read finds nothing.
     """
 
     def __init__(self, answer: Callable[[int, bytes], bytes]) -> None:
@@ -249,9 +240,8 @@ class RawServer:
                     return
                 if not request:
                     continue
-                self.requests.append(request)
                 try:
-                    connection.sendall(self._answer(len(self.requests) - 1, request))
+                    connection.sendall(self._reply(request))
                     connection.shutdown(socket.SHUT_WR)
                     while connection.recv(65_536):
                         pass
@@ -259,6 +249,14 @@ class RawServer:
                     continue
                 except BaseException as error:  # noqa: BLE001 - told when the server stops
                     self._failures.append(error)
+
+    def _reply(self, request: bytes) -> bytes:
+        if request.startswith(b"POST /connect/token"):
+            return http(200, b'{"access_token": "a-token", "token_type": "Bearer", "expires_in": 3600}')
+        if request.startswith(b"GET "):
+            return http(200, b"[]")
+        self.requests.append(request)
+        return self._answer(len(self.requests) - 1, request)
 
     @staticmethod
     def _read(connection: socket.socket) -> bytes:

@@ -195,7 +195,7 @@ def test_another_process_cannot_claim_a_live_document(journal: Journal, file: Pa
     """The guard is in the file, not in the process."""
     journal.claim(record(), outcome(), "a" * 64, NOW)
     script = (
-        "import sys; from pathlib import Path; from test_journal import *\n"
+        "import sys; from pathlib import Path; from test_journal import *; from test_journal import open_journal\n"
         "other = open_journal(Path(sys.argv[1])); other.start_run(record('run2'), [outcome()])\n"
         "try:\n    other.claim(record('run2'), outcome(), 'b' * 64, NOW)\n"
         "except AlreadyClaimed as error:\n    print('refused', error.attempt.run_id)\n"

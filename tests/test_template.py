@@ -119,7 +119,7 @@ def test_quotes_around_the_braces_are_told_with_a_hint(plan_of: Any, tmp_path: P
         ('{"creditLimit": {"value": NaN}}', "template", "NaN"),
         ('{"name": {"value": {{ key }}},}', "template", "JSON"),
         ("{{ key }}", "body_type", ""),
-        ("[]", "body_type", ""),
+        ("[1]", "body_type", ""),
     ],
 )
 def test_a_body_that_the_api_does_not_know_is_refused(

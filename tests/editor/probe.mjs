@@ -1,10 +1,10 @@
-// Ask the YAML language server what an editor would show in a mapping.
+// Ask the YAML language server what an editor would show in mappings.
 //
-//   node probe.mjs MAPPING [complete:LINE:COLUMN | hover:LINE:COLUMN]...
+//   node probe.mjs MAPPING [complete:LINE:COLUMN | hover:LINE:COLUMN]... [MAPPING ...]...
 //
-// Prints JSON: {"version": "..", "problems": [{line, column, text, message}], "answers": [one for each question]}. A
-// completion is a list of {label, inserts, explains}, a hover is its text. Lines and columns count from 1; the mapping
-// names its schema in its first line. Nothing is fetched from the network. The server is the npm package
+// Prints JSON, for each mapping {"file": "..", "problems": [{line, column, text, message}], "answers": [one for each
+// question]}. A completion is a list of {label, inserts, explains}, a hover is its text. Lines and columns count from 1;
+// a mapping names its schema in its first line. Nothing is fetched from the network. The server is the npm package
 // yaml-language-server, looked for in the folder VISMA_IMPORT_YLS (a node_modules), else among npm's global packages;
 // exit 3 where it is not installed.
 
@@ -42,7 +42,7 @@ class Client {
     this.server.stdout.on("data", (data) => this.receive(data));
     this.received = Buffer.alloc(0);
     this.calls = new Map();
-    this.published = new Promise((resolve) => (this.publish = resolve));
+    this.publish = new Map();
     this.configured = new Promise((resolve) => (this.configure = resolve));
   }
 
@@ -69,7 +69,7 @@ class Client {
       this.send({ id, result: params.items.map(settings) });
       this.configure();
     } else if (method === "textDocument/publishDiagnostics") {
-      this.publish(params.diagnostics);
+      this.publish.get(params.uri)?.(params.diagnostics);
     } else if (id !== undefined) {
       this.send({ id, result: null });
     }
@@ -103,48 +103,57 @@ class Client {
   }
 }
 
-const [file, ...questions] = process.argv.slice(2);
-if (!file) fail("Usage: node probe.mjs MAPPING [complete:LINE:COLUMN | hover:LINE:COLUMN]...", 2);
-const asked = questions.map((question) => {
-  const [, what, line, column] = /^(complete|hover):(\d+):(\d+)$/.exec(question) ?? fail(`what is ${question}?`, 2);
-  return { what, position: { line: line - 1, character: column - 1 } };
-});
-const text = readFileSync(file, "utf8");
-const lines = text.split(/\r?\n/);
-const uri = pathToFileURL(path.resolve(file)).href;
-setTimeout(() => fail(`the language server did not answer within ${SECONDS} seconds`), SECONDS * 1000);
-
-const folder = serverPackage();
-const client = new Client(folder);
-await client.start();
-client.send({
-  method: "textDocument/didOpen",
-  params: { textDocument: { uri, languageId: "yaml", version: 1, text } },
-});
-
-const said = (content) => content?.value ?? content ?? "";
-const problems = (await client.published).map(({ range: { start, end }, message }) => ({
-  line: start.line + 1,
-  column: start.character + 1,
-  text: lines[start.line].slice(start.character, end.line === start.line ? end.character : undefined),
-  message,
-}));
-const answers = [];
-for (const { what, position } of asked) {
-  const place = { textDocument: { uri }, position };
-  if (what === "hover") {
-    answers.push(said((await client.call("textDocument/hover", place))?.contents));
-  } else {
-    const found = await client.call("textDocument/completion", place);
-    answers.push(
-      (found?.items ?? found ?? []).map((item) => ({
-        label: item.label,
-        inserts: item.textEdit?.newText ?? item.insertText ?? item.label,
-        explains: said(item.documentation),
-      })),
-    );
+function readArguments(given) {
+  const mappings = [];
+  for (const argument of given) {
+    const [, what, line, column] = /^(complete|hover):(\d+):(\d+)$/.exec(argument) ?? [];
+    if (what === undefined) mappings.push({ file: argument, questions: [] });
+    else mappings.at(-1)?.questions.push({ what, position: { line: line - 1, character: column - 1 } });
   }
+  if (!mappings.length) fail("Usage: node probe.mjs MAPPING [complete:LINE:COLUMN | hover:LINE:COLUMN]...", 2);
+  return mappings;
 }
-const { version } = JSON.parse(readFileSync(path.join(folder, "package.json"), "utf8"));
-const answer = JSON.stringify({ version, problems, answers }, null, 1);
-process.stdout.write(`${answer}\n`, () => process.exit(0));
+
+/** Open a mapping and put its questions. */
+async function ask(client, { file, questions }) {
+  const text = readFileSync(file, "utf8");
+  const lines = text.split(/\r?\n/);
+  const uri = pathToFileURL(path.resolve(file)).href;
+  const published = new Promise((resolve) => client.publish.set(uri, resolve));
+  client.send({
+    method: "textDocument/didOpen",
+    params: { textDocument: { uri, languageId: "yaml", version: 1, text } },
+  });
+  const problems = (await published).map(({ range: { start, end }, message }) => ({
+    line: start.line + 1,
+    column: start.character + 1,
+    text: lines[start.line].slice(start.character, end.line === start.line ? end.character : undefined),
+    message,
+  }));
+  const answers = [];
+  for (const { what, position } of questions) {
+    const place = { textDocument: { uri }, position };
+    if (what === "hover") {
+      answers.push(said((await client.call("textDocument/hover", place))?.contents));
+    } else {
+      const found = await client.call("textDocument/completion", place);
+      answers.push((found?.items ?? found ?? []).map(offered));
+    }
+  }
+  return { file, problems, answers };
+}
+
+function said(content) {
+  return content?.value ?? content ?? "";
+}
+
+function offered({ label, textEdit, insertText, documentation }) {
+  return { label, inserts: textEdit?.newText ?? insertText ?? label, explains: said(documentation) };
+}
+
+const mappings = readArguments(process.argv.slice(2));
+setTimeout(() => fail(`the language server did not answer within ${SECONDS} seconds`), SECONDS * 1000);
+const client = new Client(serverPackage());
+await client.start();
+const told = await Promise.all(mappings.map((mapping) => ask(client, mapping)));
+process.stdout.write(`${JSON.stringify(told, null, 1)}\n`, () => process.exit(0));
