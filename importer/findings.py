@@ -253,6 +253,26 @@ def scattered_keys(sheet: Sheet, documents: list[Document]) -> list[Problem]:
     return problems
 
 
+def inserted_lines(document: Document) -> int:
+    """Count the lines a document inserts; a quote in a text is written with a backslash, so it cannot count."""
+    return document.body.count(b'"operation": "Insert"')
+
+
+def mixed_lines(mapping: Mapping, sheet: Sheet, documents: list[Document]) -> list[Problem]:
+    """Warn of updates that change some lines and insert others: a line number may be missing."""
+    if not mapping.endpoint.lines_by_number:
+        return []
+    found = []
+    for document in documents:
+        inserts, updates = inserted_lines(document), document.body.count(b'"operation": "Update"')
+        if inserts and updates:
+            message = (
+                f"Document {document.key!r} updates {updates} lines and inserts {inserts}: is a line number missing?"
+            )
+            found.append(Problem(sheet=sheet.name, row=document.rows[0], code="insert_and_update", message=message))
+    return found
+
+
 def mapping_warnings(mapping: Mapping) -> list[Problem]:
     """Warn of what a mapping asks for that the API will not do."""
     endpoint = mapping.endpoint

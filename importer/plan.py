@@ -20,6 +20,7 @@ from importer.findings import (
     hidden_rows,
     mapping_warnings,
     merged_cells,
+    mixed_lines,
     repeated_numbers,
     scattered_keys,
     without_columns,
@@ -130,7 +131,11 @@ class _Maker:
             documents=tuple(ordered),
             held=tuple(held),
             problems=(*held, *collapse(self.sheet, chosen, self.counts)),
-            warnings=(*mapping_warnings(self.mapping), *scattered_keys(self.sheet, chosen)),
+            warnings=(
+                *mapping_warnings(self.mapping),
+                *scattered_keys(self.sheet, chosen),
+                *mixed_lines(self.mapping, self.sheet, chosen),
+            ),
             totals=totals,
         )
 

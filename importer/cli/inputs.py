@@ -130,6 +130,7 @@ def show_check(found: Input, report_folder: Path | None, *, quiet: bool) -> None
         f"{data['invalid']} invalid, {data['filtered']} left out.",
         markup=False,
     )
+    screen.inserted(out, found.mapping.endpoint, plan.documents)
     screen.totals(out, plan.totals)
     if report_folder is not None:
         out.print(f"Report: {report_folder}", markup=False)

@@ -109,9 +109,7 @@ def _print(given: Input, target: Target, documents: Sequence[Document], seconds:
     counts = {name: sum(_action(document) == name for document in documents) for name in ("send", "skip", "blocked")}
     counted = ", ".join(f"{name} {count}" for name, count in counts.items())
     out.print(f"To {target.name}: {counted}. About {duration(seconds)}.", markup=False)
-    inserted = sum(document.body.count(b'"operation": "Insert"') for document in documents if document.status is None)
-    if given.mapping.endpoint.lines_by_number:
-        out.print(f"Lines that would be inserted: {inserted}.")
+    screen.inserted(out, given.mapping.endpoint, documents)
     screen.totals(out, plan.totals)
     out.print("Nothing was sent.")
 

@@ -10,7 +10,9 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from importer.model import Outcome, Problem, RunRecord, Status, Total
+from importer.endpoints import Endpoint
+from importer.findings import inserted_lines
+from importer.model import Document, Outcome, Problem, RunRecord, Status, Total
 from importer.report.words import MEANINGS
 from importer.values import shown
 
@@ -93,6 +95,13 @@ def totals(out: Console, found: Sequence[Total]) -> None:
         if total.expect is not None:
             text += f" (expected {shown(total.expect)}: {'agrees' if total.agrees else 'DIFFERS'})"
         out.print(f"Total {escape(total.name)}: {text}")
+
+
+def inserted(out: Console, endpoint: Endpoint, documents: Sequence[Document]) -> None:
+    """Print how many lines an update would insert, where it could."""
+    if endpoint.lines_by_number:
+        count = sum(inserted_lines(document) for document in documents if document.status is None)
+        out.print(f"Lines that would be inserted: {count}.")
 
 
 def summary(out: Console, record: RunRecord, outcomes: Sequence[Outcome]) -> None:
