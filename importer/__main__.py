@@ -1,13 +1,24 @@
 """Start the program: `python -m importer` is the same as `visma-import`."""
 
+import os
 import sys
+from contextlib import suppress
 
 
 def main() -> None:
     """Run the command line and exit with its code."""
-    from importer.cli import run_command
+    from importer.cli import interrupts, run_command, stream
 
-    sys.exit(run_command(sys.argv[1:]))
+    stream.forgive()
+    interrupts.install()
+    code = run_command(sys.argv[1:])
+    for name, number in (("stdout", 1), ("stderr", 2)):
+        getattr(sys, name).flush()
+        # what the interpreter flushes at its end goes nowhere where the pipe is closed already
+        with suppress(OSError, ValueError):
+            if getattr(sys, name).closed:
+                os.dup2(os.open(os.devnull, os.O_WRONLY), number)
+    sys.exit(code)
 
 
 if __name__ == "__main__":

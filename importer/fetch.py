@@ -7,8 +7,9 @@ checked before anything is asked, and rows are compared with the filter when the
 
 import json
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from collections.abc import Mapping as Dictionary
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -27,7 +28,6 @@ from importer.yamlfile import did_you_mean
 #: Rows asked for at a time; the API may give fewer. Not more, since documents with many lines are long.
 PAGE_SIZE: Final = 100
 _OK: Final = 200
-_TO_THE_SECOND: Final = 19
 _SIGN: Final = re.compile(r"\s*(>=|<=|>|<)?\s*(.*)", re.DOTALL)
 _DAY: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _MOMENT: Final = re.compile(
@@ -109,7 +109,8 @@ class Request:
             pairs[wanted.filter.name] = wanted.value
             if wanted.sign:
                 pairs[f"{wanted.filter.name}Condition"] = wanted.sign
-        return pairs | {expand.query: "true" for expand in self.expands}
+        pairs.update({expand.query: "true" for expand in self.expands})
+        return pairs
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,13 +135,13 @@ def listings() -> Dictionary[str, Listing]:
     for name, row in raw["resources"].items():
         filters = {key: _filter(key, spec) for key, spec in raw["filters"][row["filters"]].items()}
         expands = {word: Expand(**spec) for word, spec in raw["expands"][row["expands"]].items()}
-        found[name] = Listing(resource=name, **{**row, "filters": filters, "expands": expands})
+        found[name] = Listing(resource=name, **(row | {"filters": filters, "expands": expands}))
     return found
 
 
 def _filter(name: str, spec: dict[str, Any]) -> Filter:
-    lists = {key: tuple(spec[key]) for key in ("values", "conditions", "reads") if key in spec}
-    return Filter(name=name, **{**spec, **lists})
+    parts: dict[str, Any] = {key: tuple(part) if isinstance(part, list) else part for key, part in spec.items()}
+    return Filter(name=name, **parts)
 
 
 @cache
@@ -251,11 +252,9 @@ def _moment(spec: Filter, text: str) -> str:
 
 
 def _is_moment(text: str) -> bool:
-    try:
-        datetime.fromisoformat(text)
-    except ValueError:
-        return False
-    return True
+    with suppress(ValueError):
+        return bool(datetime.fromisoformat(text))
+    return False
 
 
 _CHECKS: Final[dict[str, Callable[[Filter, str], str]]] = {
@@ -283,6 +282,7 @@ def fetch(
     found: dict[tuple[str, str], Item] = {}
     warnings: list[str] = []
     total: int | None = None
+    totals: set[int | None] = set()
     size, page = page_size, 1
     while True:
         items = read_page(session, request, page, size)
@@ -290,6 +290,7 @@ def fetch(
         found |= {_identity(request.listing, item): item for item in items}
         largest, total = _paging(items, total)
         size = min(size, largest or size)
+        totals.add(total)
         noted(len(found), total)
         if len(items) < size or (total is not None and page * size >= total):
             break
@@ -297,7 +298,7 @@ def fetch(
             warnings.append(f"Page {page} held only rows of earlier pages, so the reading ended there.")
             break
         page += 1
-    if total is not None and len(found) != total:
+    if (total is not None and len(found) != total) or len(totals) > 1:
         warnings.append(
             f"The API counts {total} {request.listing.title}, {len(found)} were read: some came, went or moved "
             "meanwhile. Fetch again if you need exactly all."
@@ -372,7 +373,7 @@ def _agrees(wanted: Wanted, item: Item) -> bool:
     spec = wanted.filter
     if not spec.reads:
         return True
-    shown = [str(value) for path in spec.reads for value in _at(item, path) if value is not None]
+    shown = [str(value) for value in (_at(item, path) for path in spec.reads) if value is not None]
     if wanted.sign:
         return any(_in_order(value[:10], wanted.sign, wanted.value) for value in shown)
     asked = wanted.value.casefold()
@@ -381,12 +382,12 @@ def _agrees(wanted: Wanted, item: Item) -> bool:
     return any(asked == value.strip().casefold() for value in shown)
 
 
-def _at(item: Item, path: str) -> Iterator[object]:
-    """Yield what stands at a path such as `customer.number`."""
-    node: Any = item
+def _at(item: Item, path: str) -> object:
+    """Return what stands at a path such as `customer.number`."""
+    node: object = item
     for name in path.split("."):
         node = node.get(name) if isinstance(node, dict) else None
-    yield node
+    return node
 
 
 def _in_order(day: str, sign: str, other: str) -> bool:

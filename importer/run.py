@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from threading import Event
 from typing import Final, Protocol
@@ -74,6 +74,13 @@ def _number(document: Document) -> str | None:
 
 
 @dataclass
+class Flight:
+    """Say whether a request is on its way, so that it may be given up."""
+
+    going: bool = False
+
+
+@dataclass
 class Run:
     """Send the documents of one plan, one after the other."""
 
@@ -87,6 +94,7 @@ class Run:
     #: set from outside to end the run after the document in flight
     stop: Event
     now: Callable[[], str] = now_utc
+    flight: Flight = field(default_factory=Flight)
 
     def execute(self, documents: Sequence[Document]) -> tuple[RunRecord, list[Outcome]]:
         """Send every document that has no status yet; return how the run and each document ended.
@@ -139,8 +147,11 @@ class Run:
             return None
         outcomes[position] = in_flight
         try:
+            self.flight.going = True
             verdict = self._exchange(document)
+            self.flight.going = False
         except KeyboardInterrupt:
+            self.flight.going = False
             self.stop.set()
             verdict = Verdict(status=Status.UNKNOWN, message=_IN_FLIGHT, then=Then.STOP)
         settled = replace(

@@ -88,8 +88,15 @@ class Sheet:
 
 
 def sha256(file: Path) -> str:
-    """Return the SHA-256 of a file, hexadecimal."""
-    with file.open("rb") as handle:
+    """Return the SHA-256 of a file, hexadecimal.
+
+    Raises: WorkbookError when it cannot be opened.
+    """
+    try:
+        handle = file.open("rb")
+    except OSError as error:
+        raise _cannot_open(file, error) from None
+    with handle:
         return hashlib.file_digest(handle, "sha256").hexdigest()
 
 
@@ -151,6 +158,11 @@ def opened(file: Path) -> Iterator[tuple[Any, zipfile.ZipFile]]:
                 f"The workbook {file.name!r} is damaged or incomplete ({reason}). Open it in Excel, save it again as "
                 ".xlsx, and try once more."
             ) from error
+
+
+def _cannot_open(file: Path, error: OSError) -> WorkbookError:
+    reason = "there is no such file" if isinstance(error, FileNotFoundError) else (error.strerror or "unknown reason")
+    return WorkbookError(f"The workbook {str(file)!r} cannot be opened: {reason.lower()}.{_near_files(file)}")
 
 
 def _near_files(file: Path) -> str:

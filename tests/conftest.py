@@ -21,7 +21,7 @@ PlanOf = Callable[..., Plan]
 
 @pytest.fixture(autouse=True)
 def plain_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Keep proxies, netrc and credentials of the machine out of every test."""
+    """Keep proxies, netrc and credentials of whoever runs the tests out of them."""
     for name in list(os.environ):
         if name.lower().endswith("_proxy") or name.startswith("VISMA_"):
             monkeypatch.delenv(name)

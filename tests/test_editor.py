@@ -44,7 +44,7 @@ class Shown:
         return {item["label"]: item["explains"] for item in offered}
 
 
-Editor = Callable[..., Shown]
+Editor = Callable[..., list[Shown]]
 
 
 def run_probe(*arguments: str | Path) -> list[Shown]:
@@ -71,21 +71,22 @@ def run_probe(*arguments: str | Path) -> list[Shown]:
 
 @pytest.fixture
 def editor(tmp_path: Path) -> Editor:
-    """Return a function that opens the text of a mapping and asks a question at each mark in it."""
+    """Return a function that opens the texts of mappings and asks a question at each mark in them."""
 
-    def show(mapping: str, question: str = "complete") -> Shown:
+    def show(*mappings: str, question: str = "complete") -> list[Shown]:
         schema = (resources.schemas() / "mapping.schema.json").as_uri()
-        lines = [f"# yaml-language-server: $schema={schema}", *mapping.split("\n")]
-        questions = []
-        for number, line in enumerate(lines):
-            before, *rest = line.split(HERE)
-            for piece in rest:
-                questions.append(f"{question}:{number + 1}:{len(before) + 1}")
-                before += piece
-            lines[number] = before
-        file = tmp_path / "mapping.yaml"
-        file.write_text("\n".join(lines), encoding="utf-8")
-        return run_probe(file, *questions)[0]
+        arguments: list[str | Path] = []
+        for index, mapping in enumerate(mappings):
+            lines = [f"# yaml-language-server: $schema={schema}", *mapping.split("\n")]
+            arguments.append(tmp_path / f"{index}.yaml")
+            for number, line in enumerate(lines):
+                before, *rest = line.split(HERE)
+                for piece in rest:
+                    arguments.append(f"{question}:{number + 1}:{len(before) + 1}")
+                    before += piece
+                lines[number] = before
+            (tmp_path / f"{index}.yaml").write_text("\n".join(lines), encoding="utf-8")
+        return run_probe(*arguments)
 
     return show
 
@@ -93,24 +94,24 @@ def editor(tmp_path: Path) -> Editor:
 # -- completion ----------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", ["customerInvoice.create", "customer.create"])
-def test_fields_of_the_endpoint_and_no_others_are_offered(editor: Editor, name: str) -> None:
-    """Each field is offered with its own explanation, and the name is inserted with its colon."""
-    endpoint = table()[name]
-    wanted = {member: field.description for member, field in fields_of(name).items() if member != endpoint.lines}
-    shown = editor(f"version: 1\nendpoint: {name}\nkey: No\nfields:\n  {HERE}\nwhere: A\n")
+def test_fields_of_the_endpoint_and_no_others_are_offered(editor: Editor) -> None:
+    """Each field is offered with its own explanation, and its name is inserted with a colon."""
+    places = [f"version: 1\nendpoint: {name}\nkey: No\nfields:\n  {HERE}\nwhere: A\n" for name in table()]
 
-    offers = shown.offers
-    assert ("period" in offers) == endpoint.period
-    assert set(offers) - {"period"} == set(wanted)
-    assert [member for member, description in wanted.items() if not offers[member].startswith(description)] == []
-    assert [item for item in shown.answers[0] if not item["inserts"].startswith(f"{item['label']}:")] == []
+    for (name, endpoint), shown in zip(table().items(), editor(*places), strict=True):
+        wanted = {member: field.description for member, field in fields_of(name).items() if member != endpoint.lines}
+        offers = shown.offers
+        assert ("period" in offers) == endpoint.period, name
+        assert set(offers) - {"period"} == set(wanted), name
+        assert [member for member in wanted if not offers[member].startswith(wanted[member])] == [], name
+        assert [item for item in shown.answers[0] if not item["inserts"].startswith(f"{item['label']}:")] == [], name
 
 
 def test_fields_of_a_group_and_of_the_lines_are_offered(editor: Editor) -> None:
     """Inside `mainAddress` the parts of an address are offered, inside `lines` the fields of a line."""
-    address = editor(f"{CUSTOMER}fields:\n  mainAddress:\n    {HERE}\nwhere: A\n")
-    lines = editor(f"{INVOICE}lines:\n  {HERE}\nwhere: A\n")
+    address, lines = editor(
+        f"{CUSTOMER}fields:\n  mainAddress:\n    {HERE}\nwhere: A\n", f"{INVOICE}lines:\n  {HERE}\nwhere: A\n"
+    )
 
     assert set(address.offers) == set(fields_of("customer.create")["mainAddress"].members or {})
     assert set(lines.offers) == set(fields_of("customerInvoice.create")["invoiceLines"].members or {})
@@ -119,27 +120,31 @@ def test_fields_of_a_group_and_of_the_lines_are_offered(editor: Editor) -> None:
 
 def test_lines_are_offered_only_where_there_are_some(editor: Editor) -> None:
     """At the top of the file `lines` is offered for an invoice, not for a customer."""
-    assert "lines" in editor(f"{INVOICE}{HERE}\n").offers
-    assert "lines" not in editor(f"{CUSTOMER}{HERE}\n").offers
+    invoice, customer = editor(f"{INVOICE}{HERE}\n", f"{CUSTOMER}{HERE}\n")
+
+    assert "lines" in invoice.offers
+    assert "lines" not in customer.offers
 
 
 def test_options_that_suit_the_field_are_offered(editor: Editor) -> None:
-    """A number has `decimals`, a text has `pad`, and both have what every field has."""
-    number = editor(f"{INVOICE}lines:\n  quantity:\n    column: Qty\n    {HERE}\n").offers
-    text = editor(f"{INVOICE}fields:\n  customerNumber:\n    {HERE}\nwhere: A\n").offers
+    """A number has `decimals`, a text has `pad`, and both have what every field has, all of it explained."""
+    number, text = editor(
+        f"{INVOICE}lines:\n  quantity:\n    column: Qty\n    {HERE}\n",
+        f"{INVOICE}fields:\n  customerNumber:\n    {HERE}\nwhere: A\n",
+    )
 
-    assert {"decimals", "round", "required", "default", "map", "blank"} <= set(number)
-    assert {"column", "value", "template", "pad", "pattern", "required", "map"} <= set(text)
-    assert "pad" not in number
-    assert "decimals" not in text
-    assert "" not in {*number.values(), *text.values()}
+    assert {"decimals", "round", "required", "default", "map", "blank"} <= set(number.offers)
+    assert {"column", "value", "template", "pad", "pattern", "required", "map"} <= set(text.offers)
+    assert "pad" not in number.offers
+    assert "decimals" not in text.offers
+    assert "" not in {*number.offers.values(), *text.offers.values()}
 
 
 def test_every_endpoint_is_offered_with_what_it_does(editor: Editor) -> None:
     """`endpoint:` offers all of them, each explained."""
-    offers = editor(f"version: 1\nendpoint: {HERE}\nkey: No\n").offers
+    (shown,) = editor(f"version: 1\nendpoint: {HERE}\nkey: No\n")
 
-    assert offers == {name: endpoint.description for name, endpoint in table().items()}
+    assert shown.offers == {name: endpoint.description for name, endpoint in table().items()}
 
 
 # -- hover ---------------------------------------------------------------------------------------------------------
@@ -147,10 +152,10 @@ def test_every_endpoint_is_offered_with_what_it_does(editor: Editor) -> None:
 
 def test_a_field_is_explained_in_its_own_words(editor: Editor) -> None:
     """In short and in long form, in groups and in lines: the field's description, not that of its options."""
-    shown = editor(
+    (shown,) = editor(
         f"{INVOICE}fields:\n  reference{HERE}Number: No\n  customer{HERE}Number:\n    col{HERE}umn: Customer\n"
         f"  billingAddress:\n    ci{HERE}ty: City\nlines:\n  quan{HERE}tity:\n    column: Qty\n",
-        "hover",
+        question="hover",
     )
 
     invoice = fields_of("customerInvoice.create")
@@ -168,27 +173,26 @@ def test_a_field_is_explained_in_its_own_words(editor: Editor) -> None:
 # -- problems ------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    ("mapping", "key"),
-    [
-        (f"{INVOICE}fields:\n  referenceNumbr: No\n", "referenceNumbr"),
-        (f"{INVOICE}fields:\n  creditLimit: Limit\n", "creditLimit"),
-        (f"{CUSTOMER}fields:\n  name: Name\nlines:\n  quantity: Qty\n", "lines"),
-        (f"{CUSTOMER}fields:\n  mainAddress:\n    street: A\n", "street"),
-        (f"{INVOICE}fields:\n  note: {{column: A, pad: 5, decimals: 2}}\n", "decimals"),
-        (f"{INVOICE}feilds:\n  note: A\n", "feilds"),
-    ],
-    ids=["misspelt", "of another endpoint", "lines of a customer", "in a group", "option of a number", "at the top"],
-)
-def test_a_name_that_does_not_belong_is_an_error_on_it(editor: Editor, mapping: str, key: str) -> None:
-    """One error, and it stands on the name that is wrong."""
-    assert editor(mapping).problems == [(key, f"Property {key} is not allowed.")]
+def test_a_name_that_does_not_belong_is_an_error_on_it(editor: Editor) -> None:
+    """One error, and it stands on the name that is wrong: misspelt, of another endpoint or of another kind of field."""
+    wrong = {
+        "referenceNumbr": f"{INVOICE}fields:\n  referenceNumbr: No\n",
+        "creditLimit": f"{INVOICE}fields:\n  creditLimit: Limit\n",
+        "lines": f"{CUSTOMER}fields:\n  name: Name\nlines:\n  quantity: Qty\n",
+        "street": f"{CUSTOMER}fields:\n  mainAddress:\n    street: A\n",
+        "decimals": f"{INVOICE}fields:\n  note: {{column: A, pad: 5, decimals: 2}}\n",
+        "feilds": f"{INVOICE}feilds:\n  note: A\n",
+    }
+
+    for name, shown in zip(wrong, editor(*wrong.values()), strict=True):
+        assert shown.problems == [(name, f"Property {name} is not allowed.")]
 
 
 def test_an_endpoint_that_does_not_exist_is_one_error(editor: Editor) -> None:
     """The fields are not blamed while nobody knows whose they are."""
-    ((where, message),) = editor("version: 1\nendpoint: customer.creat\nkey: No\nfields:\n  name: A\n").problems
+    (shown,) = editor("version: 1\nendpoint: customer.creat\nkey: No\nfields:\n  name: A\n")
 
+    ((where, message),) = shown.problems
     assert where == "customer.creat"
     assert '"customer.create"' in message
 
@@ -215,4 +219,5 @@ def test_what_yaml_might_read_as_something_else_is_a_text(editor: Editor) -> Non
     head = "version: 1\nname: 2024\nendpoint: customer.create\nkey: 2024\nworkbook:\n  sheet: 2025\nfields:"
     mapping = "\n".join([head, *headers, *constants, "  note:", "    column: 2024", "    map:", *codes])
 
-    assert editor(mapping).problems == []
+    (shown,) = editor(mapping)
+    assert shown.problems == []

@@ -3,7 +3,8 @@
 import json
 import shlex
 import shutil
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -47,17 +48,19 @@ company:
 """
 
 
-def here(order: tuple[str, ...]) -> tuple[str, ...]:
-    """Return the samples of an order that there are."""
-    return tuple(name for name in order if (SAMPLES / name).is_dir())
-
-
 @contextmanager
-def company(folder: Path, prefix: str, samples: tuple[str, ...]) -> Iterator[tuple[Sandbox, Path]]:
+def company(
+    folder: Path,
+    prefix: str = "",
+    samples: tuple[str, ...] = (),
+    settings: Settings | None = None,
+    clock: Callable[[], float] = time.time,
+) -> Iterator[tuple[Sandbox, Path]]:
     """Serve a company that wants tokens; yield it with a project folder that holds samples and the target."""
-    settings = Settings(require_token=True, clients={CLIENT: SECRET}, strict=True, release_delay_s=0)
+    settings = settings or Settings(require_token=True, clients={CLIENT: SECRET}, strict=True, release_delay_s=0)
     project = folder / "project"
-    with Sandbox(folder / "company", settings=settings) as box, pytest.MonkeyPatch.context() as patch:
+    project.mkdir(parents=True)
+    with Sandbox(folder / "company", settings=settings, clock=clock) as box, pytest.MonkeyPatch.context() as patch:
         patch.setenv("COMPANY_CLIENT_ID", CLIENT)
         patch.setenv("COMPANY_CLIENT_SECRET", SECRET)
         for name in samples:
@@ -89,11 +92,11 @@ def run_sample(project: Path, name: str) -> dict[str, int]:
 
 
 def table() -> list[tuple[str, str]]:
-    """Return the rows of the table in README, or skip the test until it stands there."""
+    """Return the rows of the table in README; none until it stands there."""
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     _, found, rest = text.partition("<!-- operations -->")
     if not found:
-        pytest.skip("README.md has no table between <!-- operations --> and <!-- end --> yet")
+        return []
     block, end, _ = rest.partition("<!-- end -->")
     assert end, "the table in README.md has no <!-- end -->"
     lines = [line.strip() for line in block.splitlines() if line.strip().startswith("|")]
@@ -101,44 +104,27 @@ def table() -> list[tuple[str, str]]:
     return [(row[0], row[-1].strip("`")) for row in cells]
 
 
-def in_order(names: set[str]) -> tuple[str, ...]:
-    """Return samples so that each comes after those it needs; those that nobody ordered come last."""
+def named_samples() -> tuple[str, ...]:
+    """Return the samples that the table names, each after those it needs; those that nobody ordered come last."""
+    names = {what.strip("/").removeprefix("samples/") for _, what in table() if what.startswith("samples/")}
     return (*[name for name in ORDER if name in names], *sorted(names - set(ORDER)))
 
 
+def named_commands() -> list[list[str]]:
+    """Return the arguments of the commands that the table names."""
+    commands = [shlex.split(what) for _, what in table() if not what.startswith("samples/")]
+    assert all(command[0] == "visma-import" for command in commands), commands
+    return [command[1:] for command in commands]
+
+
+needs_table = pytest.mark.skipif(not table(), reason="README.md has no table of operations yet")
+
+
+@needs_table
 @pytest.mark.parametrize("prefix", PREFIXES, ids=["new-host", "legacy-host"])
-def test_every_line_of_the_table_works(prefix: str, tmp_path: Path) -> None:
-    """Each sample and each command that README names is carried out and accepted, on either base URL."""
-    named = [what for _, what in table()]
-    samples = in_order({what.strip("/").removeprefix("samples/") for what in named if what.startswith("samples/")})
-    commands = [what for what in named if not what.startswith("samples/")]
-    with company(tmp_path, prefix, samples) as (box, project):
-        for name in samples:
-            run_sample(project, name)
-        for command in commands:
-            program, *arguments = shlex.split(command)
-            assert program == "visma-import", command
-            target = [] if "--target" in arguments else ["--target", "company"]
-            assert run_command([*arguments, *target]) == 0, command
-        sent = [entry.path for entry in box.requests_log if "/connect/" not in entry.path]
-    assert sent
-    assert all(path.startswith(f"{prefix}/v") for path in sent)
-
-
-def test_the_table_names_every_sample_and_every_endpoint() -> None:
-    """No sample and no endpoint of the table of endpoints is missing from README's table."""
-    rows = table()
-    samples = {what.strip("/").removeprefix("samples/") for _, what in rows if what.startswith("samples/")}
-    assert {folder.name for folder in SAMPLES.iterdir() if folder.is_dir()} - NOT_OPERATIONS <= samples
-    endpoints = json.loads((ROOT / "schemas" / "endpoints.json").read_text(encoding="utf-8"))
-    mappings = [(SAMPLES / name / "mapping.yaml").read_text(encoding="utf-8") for name in samples]
-    assert set(endpoints) == {name for name in endpoints if any(f"endpoint: {name}\n" in text for text in mappings)}
-
-
-@pytest.mark.parametrize("prefix", PREFIXES, ids=["new-host", "legacy-host"])
-def test_every_sample_is_accepted(prefix: str, tmp_path: Path) -> None:
-    """The samples, each after those it needs, are accepted to the last document by a company that wants tokens."""
-    names = here(ORDER)
+def test_every_sample_of_the_table_is_accepted(prefix: str, tmp_path: Path) -> None:
+    """The samples of the table, each after those it needs, are accepted to the last document on either base URL."""
+    names = named_samples()
     with company(tmp_path, prefix, names) as (box, project):
         counts = {name: run_sample(project, name)["accepted"] for name in names}
         paths = {entry.path for entry in box.requests_log if "/connect/" not in entry.path}
@@ -146,6 +132,36 @@ def test_every_sample_is_accepted(prefix: str, tmp_path: Path) -> None:
     assert min(counts.values()) > 0
     assert all(path.startswith(f"{prefix}/v1/") for path in paths)
     assert len(tokens) == len(names), "each run asks for one token"
+
+
+@needs_table
+@pytest.mark.parametrize("prefix", PREFIXES, ids=["new-host", "legacy-host"])
+def test_every_command_of_the_table_works(prefix: str, tmp_path: Path) -> None:
+    """The commands of README's table end well on either base URL, and the files they name are there."""
+    with company(tmp_path, prefix, ("customers", "invoices")) as (box, project):
+        run_sample(project, "customers")
+        run_sample(project, "invoices")
+        before = len(box.requests_log)
+        for arguments in named_commands():
+            file = project / arguments[arguments.index("-o") + 1] if "-o" in arguments else None
+            if file:
+                file.unlink(missing_ok=True)
+            target = [] if "--target" in arguments else ["--target", "company"]
+            assert run_command([*arguments, *target]) == 0, arguments
+            assert file is None or file.stat().st_size > 0, arguments
+        sent = [entry for entry in box.requests_log[before:] if "/connect/" not in entry.path]
+    assert all(entry.path.startswith(f"{prefix}/v1/") for entry in sent)
+    assert {entry.method for entry in sent} == {"GET"}, "a command of the table writes"
+
+
+@needs_table
+def test_the_table_names_every_sample_and_every_endpoint() -> None:
+    """No sample and no endpoint of the table of endpoints is missing from README's table."""
+    samples = set(named_samples())
+    assert {folder.name for folder in SAMPLES.iterdir() if folder.is_dir()} - NOT_OPERATIONS == samples
+    endpoints = json.loads((ROOT / "schemas" / "endpoints.json").read_text(encoding="utf-8"))
+    mappings = [(SAMPLES / name / "mapping.yaml").read_text(encoding="utf-8") for name in samples]
+    assert [name for name in endpoints if not any(f"endpoint: {name}\n" in text for text in mappings)] == []
 
 
 @pytest.mark.parametrize("prefix", PREFIXES, ids=["new-host", "legacy-host"])

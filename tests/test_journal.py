@@ -20,7 +20,7 @@ from end_to_end import RawServer, created, environment, http, import_into, invoi
 
 from importer.errors import JournalError
 from importer.journal import AlreadyClaimed, Journal, open_journal
-from importer.model import Outcome, RunRecord, Status, Total
+from importer.model import Document, Outcome, RunRecord, Status, Total
 
 NOW = "2025-01-27T10:00:00.000Z"
 POSIX = pytest.mark.skipif(os.name != "posix", reason="Windows has no such file modes")
@@ -51,6 +51,12 @@ def outcome(key: str = "F0001", position: int = 0, status: Status = Status.NOT_S
     return Outcome(position=position, key=key, status=status, rows=(2 + position,))
 
 
+def claim(journal: Journal, of: RunRecord, content: str) -> int:
+    """Claim F0001 with a body that has this fingerprint."""
+    document = Document(key="F0001", rows=(2,), identity="F0001", fingerprint=content * 64)
+    return journal.claim(of, document, outcome(), NOW)
+
+
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
     return tmp_path / "private" / "journal.db"
@@ -76,7 +82,7 @@ def rows(file: Path, sql: str) -> list[Any]:
 @POSIX
 def test_only_its_owner_can_read_the_journal(journal: Journal, file: Path) -> None:
     """The file is 0600 and its new folder 0700, whatever the umask was."""
-    journal.claim(record(), outcome(), "a" * 64, NOW)
+    claim(journal, record(), "a")
 
     assert (mode(file), mode(file.parent)) == (0o600, 0o700)
 
@@ -176,13 +182,13 @@ def test_there_is_no_journal_before_the_first_run(tmp_path: Path) -> None:
 @pytest.mark.parametrize("state", [None, Status.ACCEPTED, Status.UNKNOWN])
 def test_a_live_document_cannot_be_claimed_again(journal: Journal, file: Path, state: Status | None) -> None:
     """In flight, accepted or in doubt: another connection is refused and told by whom."""
-    first = journal.claim(record(), outcome(), "a" * 64, NOW)
+    first = claim(journal, record(), "a")
     if state:
         journal.settle(record(), first, replace(outcome(status=state), number="000001"), NOW)
     other = open_journal(file)
     other.start_run(record("run2"), [outcome()])
     with pytest.raises(AlreadyClaimed) as refused:
-        other.claim(record("run2"), outcome(), "b" * 64, NOW)
+        claim(other, record("run2"), "b")
     other.close()
 
     found = refused.value.attempt
@@ -193,11 +199,11 @@ def test_a_live_document_cannot_be_claimed_again(journal: Journal, file: Path, s
 
 def test_another_process_cannot_claim_a_live_document(journal: Journal, file: Path) -> None:
     """The guard is in the file, not in the process."""
-    journal.claim(record(), outcome(), "a" * 64, NOW)
+    claim(journal, record(), "a")
     script = (
         "import sys; from pathlib import Path; from test_journal import *; from test_journal import open_journal\n"
         "other = open_journal(Path(sys.argv[1])); other.start_run(record('run2'), [outcome()])\n"
-        "try:\n    other.claim(record('run2'), outcome(), 'b' * 64, NOW)\n"
+        "try:\n    claim(other, record('run2'), 'b')\n"
         "except AlreadyClaimed as error:\n    print('refused', error.attempt.run_id)\n"
         "other.close()\n"
     )
@@ -217,15 +223,15 @@ def test_of_ten_threads_one_gets_the_claim(file: Path, journal: Journal) -> None
     """Whatever the moment, the index lets one through."""
     journals = [open_journal(file) for _ in range(10)]
 
-    def claim(own: Journal) -> bool:
+    def try_to_claim(own: Journal) -> bool:
         try:
-            own.claim(record(), outcome(), "a" * 64, NOW)
+            claim(own, record(), "a")
         except AlreadyClaimed:
             return False
         return True
 
     with ThreadPoolExecutor(10) as pool:
-        got = list(pool.map(claim, journals))
+        got = list(pool.map(try_to_claim, journals))
     for own in journals:
         own.close()
 
@@ -235,9 +241,9 @@ def test_of_ten_threads_one_gets_the_claim(file: Path, journal: Journal) -> None
 @pytest.mark.parametrize("status", [Status.REJECTED, Status.NOT_SENT])
 def test_what_is_certainly_not_there_may_be_claimed_again(journal: Journal, status: Status) -> None:
     """A rejection or a request that never left frees the key."""
-    first = journal.claim(record(), outcome(), "a" * 64, NOW)
+    first = claim(journal, record(), "a")
     journal.settle(record(), first, outcome(status=status), NOW)
-    second = journal.claim(record(), outcome(), "b" * 64, NOW)
+    second = claim(journal, record(), "b")
 
     assert second > first
 
@@ -245,15 +251,15 @@ def test_what_is_certainly_not_there_may_be_claimed_again(journal: Journal, stat
 @pytest.mark.parametrize("other", [record("run2", company="other"), replace(record("run2"), endpoint="x.create")])
 def test_another_company_or_endpoint_is_another_document(journal: Journal, other: RunRecord) -> None:
     """The identity is company, endpoint and key."""
-    journal.claim(record(), outcome(), "a" * 64, NOW)
+    claim(journal, record(), "a")
     journal.start_run(other, [outcome()])
 
-    assert journal.claim(other, outcome(), "a" * 64, NOW) > 0
+    assert claim(journal, other, "a") > 0
 
 
 def test_what_was_settled_survives_closing_and_opening(journal: Journal, file: Path) -> None:
     """Run, totals, outcome and attempt are read back as they were written."""
-    attempt = journal.claim(record(), outcome(), "a" * 64, NOW)
+    attempt = claim(journal, record(), "a")
     settled = replace(
         outcome(status=Status.ACCEPTED), number="000001", http_status=201, message="It is “there”.", sent_at=NOW
     )
@@ -274,7 +280,7 @@ def test_what_was_settled_survives_closing_and_opening(journal: Journal, file: P
 
 def test_the_owners_word_counts_over_the_doubt_of_another_run(journal: Journal, file: Path) -> None:
     """A settlement that comes after another run called the claim in doubt is not lost."""
-    attempt = journal.claim(record(), outcome(), "a" * 64, NOW)
+    attempt = claim(journal, record(), "a")
     rows(file, "UPDATE attempt SET state = 'unknown'")
     journal.settle(record(), attempt, replace(outcome(status=Status.ACCEPTED), number="7"), NOW)
 
@@ -299,12 +305,12 @@ def test_every_connection_keeps_what_makes_a_commit_durable(journal: Journal) ->
     assert found == [["delete", 3, 1]]
 
 
-def test_the_indices_guard_by_company_endpoint_and_key(journal: Journal) -> None:
-    """The guard is a unique index over the live states."""
+def test_the_guard_is_a_unique_index_over_the_live_states(journal: Journal) -> None:
+    """It holds company, endpoint and what identifies the document there."""
     indices = {index["name"]: index for index in sa.inspect(journal._engine).get_indexes("attempt")}
 
     assert indices["one_live_attempt"]["unique"]
-    assert indices["one_live_attempt"]["column_names"] == ["company", "endpoint", "key"]
+    assert indices["one_live_attempt"]["column_names"] == ["company", "endpoint", "identity"]
 
 
 def test_a_run_is_found_by_the_beginning_of_its_id_if_there_is_one_such(journal: Journal) -> None:

@@ -32,7 +32,12 @@ from end_to_end import (
 from importer.sandbox import inspect
 
 SCHEMA = json.loads((ROOT / "schemas" / "results.schema.json").read_text(encoding="utf-8"))
-GOOD_SAMPLES = sorted(path.name for path in SAMPLES.iterdir() if path.is_dir() and path.name != "with-mistakes")
+#: Those that create; the others need documents that are there already.
+GOOD_SAMPLES = sorted(
+    file.parent.name
+    for file in SAMPLES.glob("*/mapping.yaml")
+    if ".create\n" in file.read_text(encoding="utf-8") and file.parent.name != "with-mistakes"
+)
 INVOICE = "customerInvoice"
 COUNT = 6
 STATUS, NUMBER, MESSAGE = "Import status", "Visma number", "Message"

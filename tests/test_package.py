@@ -11,7 +11,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from end_to_end import ROOT, SAMPLES, copy_sample
+from end_to_end import ROOT, copy_sample
 
 TOP_LEVEL = ("importer", "schemas", "templates", "samples", "tests", "README.md", "pyproject.toml")
 pytest.importorskip("build")
@@ -103,7 +103,7 @@ def test_the_sdist_holds_the_repository(built: Path) -> None:
     assert set(TOP_LEVEL) <= top
 
 
-@pytest.mark.parametrize("name", sorted(path.name for path in SAMPLES.iterdir() if path.is_dir()))
+@pytest.mark.parametrize("name", ["invoices", "customers", "credit-notes", "debit-notes", "with-mistakes"])
 def test_the_installed_wheel_checks_and_runs_a_sample_from_another_folder(
     installed: Path, tmp_path: Path, name: str
 ) -> None:

@@ -60,11 +60,13 @@ def test_rows_have_the_numbers_that_excel_shows(make_workbook: Any) -> None:
 
 def test_rows_left_out_of_the_file_keep_their_numbers(make_workbook: Any) -> None:
     """A file holds only rows with cells; the next one has the number it says."""
-    file = with_rows(make_workbook([["No"], ["1"]]), '<row r="7"><c r="A7" t="inlineStr"><is><t>7</t></is></c></row>')
+    file = with_rows(
+        make_workbook([["No"], ["1"]]), '<row r="7" hidden="1"><c r="A7" t="inlineStr"><is><t>7</t></is></c></row>'
+    )
     sheet = read(file)
 
     assert {number: cell for number, cell in column(sheet, "No").items() if cell} == {2: "1", 7: "7"}
-    assert [row.number for row in sheet.rows] == [2, 3, 4, 5, 6, 7]
+    assert [(row.number, row.hidden) for row in sheet.rows][-2:] == [(6, False), (7, True)]
 
 
 def test_rows_and_cells_without_an_address_stand_one_after_another(make_workbook: Any) -> None:
@@ -314,7 +316,6 @@ def test_a_missing_sheet_is_told_with_the_nearest(make_workbook: Any) -> None:
         (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + b"\x00" * 600, "protected by a password or an old .xls"),
         (b"<html><table><tr><td>No</td></tr></table></html>", "not an .xlsx workbook, whatever its name says"),
         (b"No;Name\r\n1;Ola\r\n", "not an .xlsx workbook, whatever its name says"),
-        (b"PK\x03\x04" + b"\x00" * 100, "damaged or incomplete"),
     ],
 )
 def test_a_file_of_another_kind_is_told_as_what_it_is(tmp_path: Path, raw: bytes, words: str) -> None:
@@ -352,8 +353,6 @@ def test_a_missing_file_is_told_with_the_nearest(make_workbook: Any) -> None:
 
     with pytest.raises(WorkbookError, match=r"cannot be opened: there is no such file\. Did you mean 'rows\.xlsx'\?"):
         read(file.with_name("rwos.xlsx"))
-    with pytest.raises(WorkbookError, match="is a directory"):
-        read(file.parent)
 
 
 def test_a_zip_file_that_is_no_workbook_is_told(tmp_path: Path) -> None:

@@ -342,6 +342,7 @@ def test_fields_may_be_left_out_or_empty_or_told(read: Read, fields: str) -> Non
         ("fields:\n  name: {column: }\n", 5),
         ("fields:\n  name: {value: }\n", 5),
         ("fields:\n  name: {template: }\n", 5),
+        ("fields:\n  name: {column: A, pattern: }\n", 5),
         ("fields:\n  name: {}\n", 5),
         ("fields:\n  name: []\n", 5),
         ("fields:\n  mainAddress: A\n", 5),

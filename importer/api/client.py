@@ -17,7 +17,7 @@ import requests
 from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
-from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConnectionError
+from urllib3.exceptions import ConnectTimeoutError, HTTPError, NameResolutionError, NewConnectionError
 from urllib3.exceptions import SSLError as TlsError
 
 from importer import __version__
@@ -25,6 +25,8 @@ from importer import __version__
 #: Seconds to connect, and to wait for the next byte. The API's own limit for one request is 4 minutes.
 TIMEOUT_S: Final = (10.0, 250.0)
 _MAX_BODY: Final = 1_000_000
+#: Whatever goes wrong in an exchange means that no whole answer came; what it was decides only the words.
+_NO_ANSWER: Final = (requests.RequestException, HTTPError, http.client.HTTPException, OSError, ValueError)
 _phase = threading.local()
 
 
@@ -127,16 +129,13 @@ class Client:
     ca_file: Path | None = None
     proxy: str | None = None
     _session: requests.Session = field(init=False, repr=False)
+    _adapter: "_Adapter" = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         session = requests.Session()
         session.trust_env = False
-        session.verify = str(self.ca_file) if self.ca_file else True
-        session.proxies = {"http": self.proxy, "https": self.proxy} if self.proxy else {}
         session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
-        adapter = _Adapter(max_retries=0)
-        session.mount("http://", adapter)
-        session.mount("https://", adapter)
+        self._adapter = _Adapter(max_retries=0)
         session.headers = requests.structures.CaseInsensitiveDict(
             {
                 "Accept": "application/json",
@@ -148,6 +147,7 @@ class Client:
 
     def close(self) -> None:
         """Close every connection."""
+        self._adapter.close()
         self._session.close()
 
     def exchange(
@@ -155,18 +155,20 @@ class Client:
     ) -> Answer | NoAnswer:
         """Send one request, once, and return what came back; `path` may hold a query, already quoted."""
         own = {"Content-Type": "application/json; charset=utf-8"} if body else {}
+        headers = {**own, **(headers or {})}
         _phase.sent = False
         try:
-            response = self._session.request(
-                method,
-                self.base_url + path,
-                data=body,
-                headers={**own, **(headers or {})},
-                timeout=self.timeout_s,
-                allow_redirects=False,
+            request = requests.Request(method, self.base_url + path, headers=headers, data=body or None)
+            prepared = self._session.prepare_request(request)
+            # the adapter alone: a session would look at redirects even when told not to follow them
+            response = self._adapter.send(
+                prepared,
                 stream=True,
+                timeout=self.timeout_s,
+                verify=str(self.ca_file) if self.ca_file else True,
+                proxies={"http": self.proxy, "https": self.proxy} if self.proxy else None,
             )
-        except requests.RequestException as error:
+        except _NO_ANSWER as error:
             return NoAnswer(sent=_phase.sent, reason=_reason(error), final=_is_final(error))
         with response:
             content, whole = _body(response)
@@ -183,16 +185,16 @@ def _body(response: requests.Response) -> tuple[bytes, bool]:
             if len(content) > _MAX_BODY:
                 response.close()
                 return content[:_MAX_BODY], False
-    except (requests.RequestException, OSError, http.client.HTTPException):
+    except _NO_ANSWER:
         return content, False
     return content, True
 
 
-def _is_final(error: requests.RequestException) -> bool:
+def _is_final(error: Exception) -> bool:
     return isinstance(error, requests.exceptions.SSLError | requests.exceptions.ProxyError) and not _phase.sent
 
 
-def _reason(error: requests.RequestException) -> str:
+def _reason(error: Exception) -> str:
     """Say in plain words why there was no answer, without the address or anything that was sent."""
     inner: Any = error.args[0] if error.args else error
     cause = getattr(inner, "reason", inner)
@@ -200,10 +202,10 @@ def _reason(error: requests.RequestException) -> str:
         return "the proxy could not be reached"
     if isinstance(cause, NameResolutionError):
         return "the host's name is not known"
-    if isinstance(cause, ConnectTimeoutError) or isinstance(error, requests.ConnectTimeout):
-        return "the host did not answer in time"
     if isinstance(cause, NewConnectionError):
         return "the connection was refused"
+    if isinstance(cause, ConnectTimeoutError) or isinstance(error, requests.ConnectTimeout):
+        return "the host did not answer in time"
     if isinstance(cause, TlsError) or isinstance(error, requests.exceptions.SSLError):
         return "the secure connection failed: the certificate is not trusted, or the host speaks no TLS"
     if isinstance(error, requests.Timeout) or "timed out" in str(error).lower():

@@ -15,6 +15,10 @@ MILD_PER_S: Final = 4.0
 _RESERVE: Final = 5
 
 
+def _is_count(text: str) -> bool:
+    return text.isascii() and text.isdigit()
+
+
 @dataclass
 class Pace:
     """Say how long to wait before the next request; safe for threads."""
@@ -36,13 +40,13 @@ class Pace:
             name.lower(): value.strip() for name, value in headers.items() if name.lower().startswith("x-ratelimit-")
         }
         remaining, reset = found.get("x-ratelimit-remaining", ""), found.get("x-ratelimit-reset", "")
-        if not remaining.isdigit():
+        if not _is_count(remaining):
             return
         with self._lock:
             limit = found.get("x-ratelimit-limit", "")
-            self.limit = int(limit) if limit.isdigit() else self.limit
+            self.limit = int(limit) if _is_count(limit) else self.limit
             self.remaining = int(remaining)
-            if reset.isdigit():
+            if _is_count(reset):
                 self._resets_at = self.clock() + int(reset)
 
     def delay_s(self, *, write: bool) -> float:

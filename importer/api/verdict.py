@@ -159,7 +159,10 @@ def number_of(location: str | None) -> str | None:
     """
     if not location:
         return None
-    segment = unquote(urlsplit(location).path.rpartition("/")[2])
+    try:
+        segment = unquote(urlsplit(location).path.rpartition("/")[2])
+    except ValueError:
+        return None
     return segment if _NUMBER.fullmatch(segment) else None
 
 
@@ -174,7 +177,7 @@ def error_message(answer: Answer) -> str:
     if not text and fault:
         text = f"IPP error {fault}"
     lines = [line.strip() for line in _VISMA_ID.sub("", text).splitlines()]
-    return " ".join(line for line in lines if line)
+    return " ".join(line for line in lines if line).encode("utf-8", "backslashreplace").decode()
 
 
 def _json_object(answer: Answer) -> dict[str, Any]:
@@ -201,4 +204,5 @@ def _evidence(answer: Answer) -> str:
         name: value for name, value in answer.headers.items() if name.lower() in {"location", "ipp-request-id", "etag"}
     }
     text = answer.body.decode("utf-8", "replace")[:_MAX_EVIDENCE]
-    return json.dumps({"status": answer.status, "headers": kept, "body": text}, ensure_ascii=False)
+    said = json.dumps({"status": answer.status, "headers": kept, "body": text}, ensure_ascii=False)
+    return said.encode("utf-8", "backslashreplace").decode()

@@ -4,15 +4,13 @@
 people. Everything heavy is imported where it is used, so that the program starts at once.
 """
 
-import os
-import sys
 import traceback
 from collections.abc import Sequence
-from contextlib import suppress
 from typing import Any
 
 import click
 
+from importer.cli.stream import say
 from importer.errors import ImportFailed, MappingError, StartError
 
 
@@ -22,26 +20,21 @@ def run_command(arguments: Sequence[str]) -> int:
 
     try:
         result = cli.main(args=list(arguments), prog_name="visma-import", standalone_mode=False)
-        sys.stdout.flush()
     except click.exceptions.Exit as error:
         return error.exit_code
     except click.ClickException as error:
         error.show()
         return error.exit_code
     except (click.Abort, KeyboardInterrupt):
-        _say("Stopped by hand; nothing was sent.")
+        _tell("Stopped by hand; nothing was sent.")
         return StartError.exit_code
     except ImportFailed as error:
         _show_failure(error, arguments)
         return error.exit_code
-    except BrokenPipeError:
-        with suppress(OSError):
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
     except Exception as error:  # noqa: BLE001 - the last resort: a bug, told in one line
         if "--debug" in arguments:
             traceback.print_exc()
-        _say(
+        _tell(
             f"visma-import has a bug: {type(error).__name__}. What was sent is in the journal. Run the command again "
             "with --debug and report what it shows."
         )
@@ -49,8 +42,8 @@ def run_command(arguments: Sequence[str]) -> int:
     return result if isinstance(result, int) else 0
 
 
-def _say(text: str) -> None:
-    click.echo(text, err=True)
+def _tell(text: str) -> None:
+    say(text, error=True)
 
 
 def _show_failure(error: ImportFailed, arguments: Sequence[str]) -> None:
@@ -63,9 +56,9 @@ def _show_failure(error: ImportFailed, arguments: Sequence[str]) -> None:
         print_json({"exit_code": error.exit_code, "errors": listed, "problems": [], "warnings": []})
     from importer.cli.screen import printable
 
-    _say(printable(str(error)))
+    _tell(printable(str(error)))
     if isinstance(error, MappingError) and len(error.errors) > 1:
-        _say(f"{len(error.errors)} mistakes in the mapping.")
+        _tell(f"{len(error.errors)} mistakes in the mapping.")
 
 
 def _fault_row(fault: Any) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from typing import Any, Final
 import click
 
 from importer import __version__
+from importer.cli.stream import say
 from importer.errors import StartError, UsageError
 
 _PORT: Final = 8377
@@ -196,9 +197,9 @@ def endpoints(name: str | None, *, as_json: bool, quiet: bool) -> int:  # noqa: 
         print_json(rows if name is None else catalogue.data(known[name]))
     elif name is None:
         for row in known.values():
-            click.echo(f"{row.name:28}{row.description}")
+            say(f"{row.name:28}{row.description}")
     else:
-        click.echo(catalogue.text(known[name]))
+        say(catalogue.text(known[name]))
     return 0
 
 
@@ -232,7 +233,7 @@ def sandbox(context: click.Context, /, port: int, **wanted: Any) -> int:
     project = project_here(Path.cwd())
     project.make_private()
     box = Sandbox(project.sandbox, port=port, settings=settings(**wanted)).start()
-    click.echo(f"The sandbox serves at {box.base_url}/v1 (company {box.company_id}). Ctrl-C ends it.")
+    say(f"The sandbox serves at {box.base_url}/v1 (company {box.company_id}). Ctrl-C ends it.")
     with suppress(KeyboardInterrupt):
         box.serve_forever()
     return 0
@@ -247,5 +248,5 @@ def reset() -> int:
     project = project_here(Path.cwd())
     project.make_private()
     empty(project.sandbox)
-    click.echo("The sandbox is empty, and its company has a new id.")
+    say("The sandbox is empty, and its company has a new id.")
     return 0

@@ -5,10 +5,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import click
-
 from importer import workbook as workbooks
 from importer.cli import screen
+from importer.cli.stream import say
 from importer.errors import StartError, UsageError, WorkbookError
 from importer.jsontext import plain
 from importer.mapping import Mapping, parameter_values
@@ -83,9 +82,14 @@ def keep_workbook(found: Input, project: Project) -> None:
         raise WorkbookError(f"{found.workbook.name!r} was changed while it was being read. Save it, then run again.")
 
 
+def text_of(name: str) -> str:
+    """Return a file's name as text that can be stored and sent, whatever bytes it has."""
+    return name.encode("utf-8", "backslashreplace").decode()
+
+
 def print_json(data: Any) -> None:
     """Print JSON for programs."""
-    click.echo(json.dumps(data, ensure_ascii=False, indent=1))
+    say(json.dumps(data, ensure_ascii=False, indent=1))
 
 
 def check_data(found: Input, code: int) -> dict[str, Any]:
@@ -101,7 +105,7 @@ def check_data(found: Input, code: int) -> dict[str, Any]:
         "exit_code": code,
         "mapping": found.mapping.name,
         "endpoint": found.mapping.endpoint.name,
-        "workbook": {"name": found.workbook.name, "sha256": found.digest},
+        "workbook": {"name": text_of(found.workbook.name), "sha256": found.digest},
         "sheet": plan.sheet.name,
         "rows_read": plan.rows_read,
         "documents": {"ready": ready, **counts},

@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-import click
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+from importer.cli.stream import say
 from importer.endpoints import Endpoint
 from importer.findings import inserted_lines
 from importer.model import Document, Outcome, Problem, RunRecord, Status, Total
@@ -28,9 +28,18 @@ _COLOURS: Final = {
 }
 
 
+class _Console(Console):
+    """Print texts without characters that could move the cursor or colour the terminal by themselves."""
+
+    def print(self, *objects: Any, **options: Any) -> None:
+        """Print, each text made harmless first."""
+        options.setdefault("soft_wrap", True)
+        super().print(*(printable(item) if isinstance(item, str) else item for item in objects), **options)
+
+
 def console(*, error: bool = False) -> Console:
     """Return a console for people: colours and bars only on a terminal."""
-    return Console(stderr=error, highlight=False, soft_wrap=True)
+    return _Console(stderr=error, highlight=False)
 
 
 def place(problem: Problem, columns: Sequence[str | None]) -> str:
@@ -189,7 +198,7 @@ class RunProgress:
 
     @staticmethod
     def _line(text: str) -> None:
-        click.echo(text, err=True)
+        say(text, error=True)
 
 
 def history(out: Console, runs: Sequence[tuple[RunRecord, dict[Status, int]]]) -> None:

@@ -1,7 +1,6 @@
 """Carry a run out from the command line: sandbox, journal, progress, signals, report."""
 
 import secrets
-import signal
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -18,7 +17,8 @@ from importer.api.pace import MILD_PER_S, Pace
 from importer.api.session import Session
 from importer.api.token import TokenSource
 from importer.cli import screen
-from importer.cli.inputs import Input, print_json
+from importer.cli.inputs import Input, print_json, text_of
+from importer.cli.interrupts import watching
 from importer.cli.rehearsal import settings
 from importer.decide import decide
 from importer.errors import ImportFailed, StartError
@@ -29,7 +29,7 @@ from importer.project import Project
 from importer.report import write_report
 from importer.report.json_file import results
 from importer.report.words import NOTICE, exit_meaning
-from importer.run import Run, check_equations, first_outcomes, known, now_utc
+from importer.run import Flight, Run, check_equations, first_outcomes, known, now_utc
 from importer.sandbox import Sandbox
 from importer.target import SANDBOX, Target, sandbox_target
 
@@ -100,9 +100,24 @@ def send(
     options: Options,
 ) -> int:
     """Send the documents of a plan to a target, report, and return the exit code."""
+    stop = Event()
+    flight = Flight()
+    with watching(stop, lambda: flight.going):
+        return _send(given, project, chosen, journal, report_folder, options, stop, flight)
+
+
+def _send(
+    given: Input,
+    project: Project,
+    chosen: str | Target,
+    journal: Journal,
+    report_folder: Path | None,
+    options: Options,
+    stop: Event,
+    flight: Flight,
+) -> int:
     out = screen.console(error=options.json)
     endpoint = given.mapping.endpoint
-    stop = Event()
     progress = screen.RunProgress(quiet=options.quiet)
     with connected(chosen, project, progress, stop, options.rehearse) as (target, session):
         record = new_record(given, run_id=secrets.token_hex(4), target=target.name, company=target.company)
@@ -113,14 +128,15 @@ def send(
             _announce(out, given, target, documents)
         _confirm(target, _to_send(documents), yes=options.yes)
         progress.total = _to_send(documents)
-        with _signals(stop), progress:
-            job = Run(record, endpoint, endpoint.path[given.mapping.api], journal, session, progress, stop)
-            try:
+        path = endpoint.path[given.mapping.api]
+        job = Run(record, endpoint, path, journal, session, progress, stop, flight=flight)
+        try:
+            with progress:
                 record, outcomes = job.execute(documents)
-            except ImportFailed:
-                with suppress(ImportFailed):
-                    rebuild_report(journal, record.run_id, project, report_folder)
-                raise
+        except ImportFailed:
+            with suppress(ImportFailed):
+                rebuild_report(journal, record.run_id, project, report_folder)
+            raise
     folder, notes = rebuild_report(journal, record.run_id, project, report_folder)
     conclude(record, outcomes, folder, notes, options)
     return record.exit_code or 0
@@ -154,7 +170,7 @@ def new_record(given: Input, *, run_id: str, target: str, company: str) -> RunRe
         mapping_name=given.mapping.name,
         mapping_file=given.mapping.source.path.name,
         endpoint=given.mapping.endpoint.name,
-        workbook_name=given.workbook.name,
+        workbook_name=text_of(given.workbook.name),
         workbook_sha256=given.digest,
         sheet=given.plan.sheet.name,
         header_row=given.plan.sheet.header_row,
@@ -175,7 +191,11 @@ def report_check(given: Input, folder: Path) -> None:
     record = new_record(given, run_id="check", target="none", company="")
     code = StartError.exit_code if given.plan.problems else 0
     record = replace(record, finished_at=now_utc(), exit_code=code)
-    write_report(folder, record, outcomes, given.workbook)
+    try:
+        write_report(folder, record, outcomes, given.workbook)
+    except OSError as error:
+        reason = (error.strerror or "unknown reason").lower()
+        raise StartError(f"The report cannot be written into {str(folder)!r}: {reason}.") from None
 
 
 def _announce(out: Any, given: Input, target: Target, documents: Sequence[Document]) -> None:
@@ -234,21 +254,3 @@ def rebuild_report(journal: Journal, run_id: str, project: Project, folder: Path
         advice = "close results.xlsx where it is open, or make room, then say"
         notes = [f"The report could not be written ({reason}): {advice} visma-import report {record.run_id}"]
     return folder, notes
-
-
-@contextmanager
-def _signals(stop: Event) -> Iterator[None]:
-    """Let Ctrl-C and SIGTERM end the run after the document in flight; a second Ctrl-C leaves it in doubt."""
-
-    def on_signal(_number: int, _frame: Any) -> None:
-        if stop.is_set():
-            raise KeyboardInterrupt
-        stop.set()
-        click.echo("\nStopping after the document in flight ...", err=True)
-
-    before = {number: signal.signal(number, on_signal) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

@@ -1,0 +1,60 @@
+"""Let Ctrl-C and SIGTERM end a run after the document in flight, and never say a false word about what was sent."""
+
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from threading import Event
+from typing import Any, Final
+
+from importer.cli.stream import say
+
+_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
+
+
+class _Watch:
+    """Say what a signal does now: before a run it interrupts, during one it asks to stop, after it nothing."""
+
+    def __init__(self) -> None:
+        self.stop: Event | None = None
+        self.in_flight: Callable[[], bool] = lambda: False
+        self.ended = False
+
+    def on_signal(self, _number: int, _frame: Any) -> None:
+        """Take one signal."""
+        if self.ended:
+            return
+        if self.stop is None:
+            raise KeyboardInterrupt
+        if not self.stop.is_set():
+            self.stop.set()
+            say("\nStopping after the document in flight ...", error=True)
+        elif self.in_flight():
+            # asked twice: give the document in flight up; it is in doubt then
+            raise KeyboardInterrupt
+
+
+_watch = _Watch()
+
+
+def install() -> None:
+    """Take the signals of this process for its whole life."""
+    for number in _SIGNALS:
+        signal.signal(number, _watch.on_signal)
+
+
+@contextmanager
+def watching(stop: Event, in_flight: Callable[[], bool]) -> Iterator[None]:
+    """Let signals set `stop`; a second one gives up what is in flight."""
+    before = {number: signal.getsignal(number) for number in _SIGNALS}
+    own = all(handler == _watch.on_signal for handler in before.values())
+    _watch.stop, _watch.in_flight, _watch.ended = stop, in_flight, False
+    if not own:
+        install()
+    try:
+        yield
+    finally:
+        _watch.ended = own
+        _watch.stop = None
+        if not own:
+            for number, handler in before.items():
+                signal.signal(number, handler)

@@ -1,0 +1,148 @@
+"""Declare the commands that only read: list what the API holds, and check a target."""
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from threading import Event
+from typing import Any, Final
+
+import click
+
+from importer.cli import screen
+from importer.errors import StartError, UsageError
+
+_SHORT: Final = {
+    "since": "lastModifiedDateTime=>=",
+    "status": "status=",
+    "period": "financialPeriod=",
+    "project": "project=",
+}
+_TARGET = click.option("--target", metavar="NAME", help="Where to read; default: as targets.yaml says, or sandbox.")
+_JSON = click.option("--json", "as_json", is_flag=True, help="Machine-readable on stdout, nothing else there.")
+_QUIET = click.option("--quiet", is_flag=True, help="Only what matters.")
+_DEBUG = click.option("--debug", is_flag=True, expose_value=False, help="Show where a failure came from.")
+
+
+@dataclass
+class ReadProgress(screen.RunProgress):
+    """Show how many rows were read: a bar on a terminal, a line now and then elsewhere."""
+
+    title: str = "rows"
+
+    def page(self, read: int, total: int | None) -> None:
+        """Note that another page was read."""
+        self.done, self.total = read, total or read
+        if self._bar is not None:
+            self._bar.update(self._task, description="reading", completed=read, total=self.total)
+        elif not self.quiet and read < self.total and (not self._said or read - self._said >= self.total // 10):
+            self._said = read
+            self._line(f"{read} of {self.total} {self.title}")
+
+
+@click.command()
+@click.argument("resource")
+@click.option("-o", "--output", type=click.Path(path_type=Path), required=True, help="A .xlsx, .csv or .jsonl file.")
+@click.option("--since", metavar="DATE", help="Changed since then: 2025-01-14 or 2025-01-14T08:00:00.")
+@click.option("--status", help="Only with this status.")
+@click.option("--period", help="Only of this financial period: 2025-01, 202501 or 01-2025.")
+@click.option("--project", help="Only of this project.")
+@click.option("--expand", multiple=True, metavar="PART,...", help="Parts to read too, such as attachments,taxDetails.")
+@click.option(
+    "--filter",
+    "filters",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="Another filter (repeatable); a date with its sign, in quotes: 'documentDate=>=2025-01-01'.",
+)
+@click.option("--lines", is_flag=True, help="One row a document line, instead of one a document.")
+@_TARGET
+@_JSON
+@_QUIET
+@_DEBUG
+def fetch(resource: str, output: Path, target: str | None, *, as_json: bool, quiet: bool, **given: Any) -> int:
+    """List what the API holds: customer, customerInvoice, customerCreditNote or customerDebitNote.
+
+    Reads every page and writes one row a document (with --lines one a line). Sends nothing.
+    """
+    from importer import fetch as listing
+    from importer import fetch_files
+    from importer.cli.inputs import print_json
+    from importer.cli.sending import connected
+    from importer.project import project_here
+    from importer.target import choose
+
+    request = _request(resource, given)
+    fetch_files.suffix_of(output)
+    if given["lines"] and request.listing.lines is None:
+        raise UsageError(f"--lines: {request.listing.title} have no lines. Leave it out.")
+    project = project_here(Path.cwd())
+    chosen = choose(project.folder, target)
+    if isinstance(chosen, str):
+        project.make_private()
+    progress = ReadProgress(quiet=quiet, title=request.listing.title)
+    with connected(chosen, project, progress, Event()) as (used, session), progress:
+        found = listing.fetch(session, request, progress.page)
+    rows, notes = fetch_files.write(output, request, found.items, lines=given["lines"])
+    data = {
+        "resource": resource,
+        "target": used.name,
+        "documents": len(found.items),
+        "rows": rows,
+        "file": str(output),
+        "warnings": [*found.warnings, *notes],
+    }
+    if as_json:
+        print_json({"exit_code": 0, **data})
+    else:
+        _tell(data, request.listing.title, simulated=used.simulated, quiet=quiet)
+    return 0
+
+
+def _request(resource: str, given: dict[str, Any]) -> Any:
+    from importer.fetch import request_for
+
+    short = [f"{start}{given[name]}" for name, start in _SHORT.items() if given[name] is not None]
+    words = [word.strip() for text in given["expand"] for word in text.split(",") if word.strip()]
+    return request_for(resource, [*short, *given["filters"]], list(dict.fromkeys(words)))
+
+
+def _tell(data: dict[str, Any], title: str, *, simulated: bool, quiet: bool) -> None:
+    out = screen.console()
+    for warning in data["warnings"]:
+        out.print(f"Warning: {screen.printable(warning)}", markup=False)
+    if quiet:
+        return
+    below = f" in {data['rows']} rows" if data["rows"] != data["documents"] else ""
+    out.print(f"{data['documents']} {title} from {data['target']}{below}: {data['file']}", markup=False)
+    if simulated:
+        out.print("sandbox: these rows do not come from Visma")
+
+
+@click.command()
+@_TARGET
+@_JSON
+@_QUIET
+@_DEBUG
+def doctor(target: str | None, *, as_json: bool, quiet: bool) -> int:
+    """Check a target step by step: secrets, host, token, company, limits. Sends nothing."""
+    from importer.cli.inputs import print_json
+    from importer.doctor import examine
+    from importer.project import project_here
+
+    project = project_here(Path.cwd())
+    if not (project.folder / "targets.yaml").is_file():
+        project.make_private()
+    out = screen.console()
+    steps = []
+    for step in examine(project.folder, target, project.sandbox):
+        steps.append(step)
+        if not as_json and not (quiet and step.ok):
+            mark = {True: "ok", False: "NOT OK", None: "-"}[step.ok]
+            out.print(f"{mark:8}{step.name}: {screen.printable(step.message)}", markup=False)
+            if step.advice:
+                out.print(f"        -> {screen.printable(step.advice)}", markup=False)
+    code = StartError.exit_code if any(step.ok is not True for step in steps) else 0
+    if as_json:
+        print_json({"exit_code": code, "steps": [asdict(step) for step in steps]})
+    elif not quiet:
+        out.print("Everything is as it should be." if code == 0 else "Correct what is not ok, then run doctor again.")
+    return code
