@@ -311,8 +311,8 @@ def _cell(value: Any, source: str) -> CellValue | Fault:
             if len(value) > _MAX_TEXT:
                 return Fault("template", "", f"The template {source!r} gives a text of {len(value):,} characters.")
             return clean(value)
-        if isinstance(value, Decimal) and not value.is_finite():
-            return Fault("template", str(value), f"The template {source!r} gives {value}, which is no number.")
+        if isinstance(value, Decimal) and not (value.is_finite() and abs(value.adjusted()) < _MAX_POWER):
+            return Fault("template", str(value), f"The template {source!r} gives {value}, which is no amount.")
         return value
     if isinstance(value, int):
         return Decimal(value)

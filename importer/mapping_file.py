@@ -231,6 +231,9 @@ class _Reader:
         if str(data.get("type", "")) in set(Kind):
             kind = Kind(data["type"])
         pattern = data.get("pattern")
+        if pattern == "":
+            self.fault((*place, "pattern"), "'pattern' is empty.", "Write a pattern, or delete the line.", on_key=True)
+            return None
         if isinstance(pattern, str):
             try:
                 re.compile(pattern)

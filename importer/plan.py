@@ -106,6 +106,8 @@ class _Maker:
         self.members = members
         self.sums: dict[str, Decimal | None] = {total.name: Decimal(0) for total in mapping.totals}
         self.counts: dict[str, int] = {}
+        #: False where columns are missing, so that a body may be empty for that
+        self.whole = True
 
     def make(self, missing: list[Problem]) -> Plan:
         filtered: dict[tuple[str | None, str, int], Document] = {}
@@ -119,6 +121,7 @@ class _Maker:
             values.problems += [out] if isinstance(out, Problem) else []
             self._add_up(values)
             groups.setdefault((values.key, 0 if values.key is not None else row.number), []).append(values)
+        self.whole = not missing
         documents = [self._document(key, rows) for (key, _), rows in groups.items()]
         documents = repeated_numbers(self.mapping, self.sheet, self._select(documents))
         held = [*missing, *hidden_rows(self.mapping, self.sheet), *merged_cells(self.mapping, self.sheet)]
@@ -192,7 +195,7 @@ class _Maker:
                 for fault in rendered
             ]
             return Document(key=key, rows=numbers, status=Status.INVALID, problems=tuple(faults))
-        if rendered.data == {} and self.mapping.endpoint.kind != "action":
+        if rendered.data == {} and self.mapping.endpoint.kind != "action" and self.whole:
             problem = Problem(
                 sheet=self.sheet.name,
                 row=numbers[0],

@@ -24,6 +24,9 @@ _EDGE: Final = " \t\u00a0\u1680\u200b\u202f\u205f\u2060\u3000\ufeff" + "".join(m
 _MAX_EXACT: Final = 2**53
 _NOISE_ULPS: Final = 4
 _EXCEL_DIGITS: Final = 15
+_FEW_DIGITS: Final = 13
+#: From here on a 16th digit is a cent, so that noise and a cent cannot be told apart.
+_CENTS_LOST: Final = 10**13
 _GENERAL_DIGITS: Final = 11
 _FIRST_EXCEL_DAY: Final = date(1900, 3, 1)
 _ROUNDINGS: Final = {"half_up": ROUND_HALF_UP, "half_even": ROUND_HALF_EVEN}
@@ -50,7 +53,8 @@ def exact(number: float) -> Decimal | Fault:
     """Return the decimal that a cell's number stands for.
 
     A float becomes its shortest decimal; a difference of at most 4 ulps to a decimal of 15 digits is the noise of
-    binary arithmetic and is dropped; a real 16th digit is kept.
+    binary arithmetic and is dropped. A real 16th digit is kept: one behind 15 digits that are used already, where
+    noise would stand behind a row of zeros or nines.
     """
     if isinstance(number, int) or number.is_integer():
         whole = int(number)
@@ -59,10 +63,18 @@ def exact(number: float) -> Decimal | Fault:
         return Fault("not_finite", str(number), "The cell holds no finite number; type the number again.")
     if abs(number) > _MAX_EXACT:
         return _too_many_digits(plain(Decimal(repr(number))))
-    short = Decimal(f"{number:.{_EXCEL_DIGITS}g}")
-    if abs(float(short) - number) <= _NOISE_ULPS * math.ulp(number):
+    shortest, short = Decimal(repr(number)), Decimal(f"{number:.{_EXCEL_DIGITS}g}")
+    near = abs(float(short) - number) <= _NOISE_ULPS * math.ulp(number)
+    if near and not (_digits(shortest) == _EXCEL_DIGITS + 1 and _digits(short) > _FEW_DIGITS):
+        if abs(number) >= _CENTS_LOST and short != shortest:
+            return _too_many_digits(plain(shortest))
         return short if short else Decimal(0)
-    return Decimal(repr(number))
+    return shortest
+
+
+def _digits(number: Decimal) -> int:
+    """Count the digits of a decimal that are not zeros at its end."""
+    return len("".join(map(str, number.as_tuple().digits)).rstrip("0"))
 
 
 def _too_many_digits(shown: str) -> Fault:

@@ -126,12 +126,7 @@ def opened(file: Path) -> Iterator[tuple[Any, zipfile.ZipFile]]:
     try:
         handle = file.open("rb")
     except OSError as error:
-        reason = (
-            "there is no such file" if isinstance(error, FileNotFoundError) else (error.strerror or "unknown reason")
-        )
-        raise WorkbookError(
-            f"The workbook {str(file)!r} cannot be opened: {reason.lower()}.{_near_files(file)}"
-        ) from None
+        raise _cannot_open(file, error) from None
     with handle:
         _refuse_other_formats(file, handle)
         try:

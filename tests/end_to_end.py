@@ -14,7 +14,7 @@ from datetime import date
 from decimal import Decimal
 from functools import cached_property
 from io import StringIO
-from json import loads
+from json import dumps, loads
 from pathlib import Path
 from typing import Any, Self
 
@@ -283,6 +283,11 @@ def http(status: int | str, body: bytes = b"", **headers: str) -> bytes:
 def created(number: str) -> bytes:
     """Write the answer to a create."""
     return http(201, Location=f"https://api.example/v1/customerinvoice/{number}")
+
+
+def error(status: int, text: str) -> bytes:
+    """Write an answer in which the API says what is wrong."""
+    return http(status, dumps({"message": text}).encode(), Content_Type="application/json")
 
 
 def closed_port() -> int:

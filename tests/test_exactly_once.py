@@ -1,6 +1,5 @@
 """However the network or the API fails: each document at most once, and each outcome true."""
 
-import json
 import re
 import sqlite3
 import threading
@@ -14,6 +13,7 @@ from end_to_end import (
     RawServer,
     closed_port,
     created,
+    error,
     http,
     import_into,
     invoice_rows,
@@ -41,10 +41,6 @@ def attempts(project: Path) -> list[tuple[str, str]]:
     file = project / ".visma-import" / "journal.db"
     with closing(sqlite3.connect(f"file:{file}?mode=ro", uri=True)) as db:
         return db.execute("SELECT key, state FROM attempt ORDER BY attempt_id").fetchall()
-
-
-def error(status: int, text: str) -> bytes:
-    return http(status, json.dumps({"message": text}).encode(), Content_Type="application/json")
 
 
 def test_a_claim_is_on_disk_before_a_byte_leaves(project: Path) -> None:
@@ -266,9 +262,8 @@ def test_a_redirect_is_never_followed_and_the_body_not_forwarded(tmp_path: Path)
 
 def test_a_whole_201_without_location_is_accepted_with_no_number(tmp_path: Path) -> None:
     """It is there; its number is not guessed."""
-    project = make_project(tmp_path / "project", invoice_rows(1), NUMBERED)
     with RawServer(lambda *_: http(201)) as server:
-        ran = import_into(project, server.base_url)
+        ran = import_into(make_project(tmp_path / "project", invoice_rows(1), NUMBERED), server.base_url)
 
     assert (ran.code, ran.documents[0]["status"], ran.documents[0]["number"]) == (0, "accepted", None)
     assert "number" in ran.documents[0]["message"]
@@ -405,22 +400,22 @@ def test_no_setting_of_the_machine_has_a_say(tmp_path: Path, monkeypatch: pytest
     assert b"planted" not in request
 
 
-def test_as_many_equal_rejections_in_a_row_stop_the_run(tmp_path: Path) -> None:
-    """After 25 rejections that differ only in numbers and names the trouble is not in the documents."""
+@pytest.mark.parametrize(
+    ("reasons", "sent", "ended"),
+    [
+        (["Customer '{}' is not known. Error {}."], 25, (6, {"rejected": 25, "not_sent": 15})),
+        (["The period is closed.", "The item is not known."], 40, (4, {"rejected": 40})),
+    ],
+)
+def test_as_many_equal_rejections_in_a_row_stop_the_run(
+    tmp_path: Path, reasons: list[str], sent: int, ended: tuple[int, dict[str, int]]
+) -> None:
+    """25 rejections that differ only in numbers and names stop it; others do not."""
     project = make_project(tmp_path / "project", invoice_rows(40))
-    with RawServer(lambda number, _: error(400, f"Customer '{number}' is not known. Error {number}.")) as server:
+    with RawServer(lambda number, _: error(400, reasons[number % len(reasons)].format(number, number))) as server:
         ran = import_into(project, server.base_url)
 
-        assert len(server.requests) == 25
+        assert len(server.requests) == sent
 
-    assert (ran.code, ran.counts) == (6, {"rejected": 25, "not_sent": 15})
-    assert "25 times" in ran.results["stopped"]
-
-
-def test_rejections_that_differ_do_not_stop_the_run(tmp_path: Path) -> None:
-    """Every document is tried where each second one is refused for another reason."""
-    project = make_project(tmp_path / "project", invoice_rows(40))
-    with RawServer(lambda number, _: error(400, "One." if number % 2 else "Two.")) as server:
-        ran = import_into(project, server.base_url)
-
-    assert (ran.code, ran.counts) == (4, {"rejected": 40})
+    assert (ran.code, ran.counts) == ended
+    assert ("25 times" in ran.results["stopped"]) is (sent == 25)
