@@ -123,7 +123,7 @@ class Run:
                 continue
             if self.stop.is_set():
                 return "Stopped by hand."
-            verdict = self._send_one(document, position, outcomes)
+            verdict = self._send_until_taken(document, position, outcomes)
             outcome = outcomes[position]
             self.progress.settled(outcome)
             if verdict is None:
@@ -135,6 +135,18 @@ class Run:
             if rejected and same >= SAME_REJECTIONS:
                 return f"The same rejection {same} times in a row: {verdict.message}"
         return "Stopped by hand." if self.stop.is_set() and _unsent(outcomes) else ""
+
+    def _send_until_taken(self, document: Document, position: int, outcomes: list[Outcome]) -> Verdict | None:
+        """Send a document when its turn comes; again, with a claim of its own, where it was not processed."""
+        while True:
+            if not self.session.turn():
+                return Verdict(status=Status.NOT_SENT, message="Stopped by hand.", then=Then.STOP)
+            verdict = self._send_one(document, position, outcomes)
+            if verdict is None or verdict.then is not Then.AGAIN:
+                return verdict
+            # the claim is settled by now, so that a kill during the wait leaves nothing in doubt
+            if self.session.wait(verdict.wait_s):
+                return replace(verdict, then=Then.STOP, message="Stopped by hand.")
 
     def _send_one(self, document: Document, position: int, outcomes: list[Outcome]) -> Verdict | None:
         """Claim, send and settle one document into its outcome; no verdict where another run has it."""

@@ -4,11 +4,12 @@ import os
 import re
 import shutil
 import socket
+import sqlite3
 import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import chdir, redirect_stderr, redirect_stdout
+from contextlib import chdir, closing, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -200,6 +201,13 @@ def import_into(project: Path, base_url: str, token_host: str | None = None) -> 
 def references(documents: Iterable[dict[str, Any]]) -> list[str]:
     """Return the references of documents that a sandbox holds, sorted."""
     return sorted(document["body"]["externalReference"]["value"] for document in documents)
+
+
+def attempts(project: Path) -> list[tuple[str, str]]:
+    """Read the journal's attempts from outside, without the program."""
+    file = project / ".visma-import" / "journal.db"
+    with closing(sqlite3.connect(f"file:{file}?mode=ro", uri=True)) as db:
+        return db.execute("SELECT key, state FROM attempt ORDER BY attempt_id").fetchall()
 
 
 class RawServer:

@@ -1,16 +1,15 @@
 """However the network or the API fails: each document at most once, and each outcome true."""
 
 import re
-import sqlite3
 import threading
 import time
-from contextlib import closing
 from pathlib import Path
 
 import pytest
 from end_to_end import (
     NUMBERED,
     RawServer,
+    attempts,
     closed_port,
     created,
     error,
@@ -34,13 +33,6 @@ COUNT = 5
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
     return make_project(tmp_path / "project", invoice_rows(COUNT))
-
-
-def attempts(project: Path) -> list[tuple[str, str]]:
-    """Read the journal's attempts from outside, without the program."""
-    file = project / ".visma-import" / "journal.db"
-    with closing(sqlite3.connect(f"file:{file}?mode=ro", uri=True)) as db:
-        return db.execute("SELECT key, state FROM attempt ORDER BY attempt_id").fetchall()
 
 
 def test_a_claim_is_on_disk_before_a_byte_leaves(project: Path) -> None:
@@ -151,13 +143,10 @@ def test_without_a_token_nothing_starts(project: Path) -> None:
         (error(500, "VismaId: 0a1b2c3d-1111-2222-3333-444455556666. Error: The period is closed."), "rejected"),
         (http(500, b'{"ExceptionFaultCode": "10001"}'), "rejected"),
         (error(502, "upstream"), "unknown"),
-        (error(503, "upstream"), "unknown"),
         (http(504, b"<html>timeout</html>"), "unknown"),
         (error(400, "Customer cannot be found in the system."), "rejected"),
         (http(400, b"<html>Bad Request</html>"), "unknown"),
-        (http(400, b'{"message": "cut'), "unknown"),
         (http(400), "unknown"),
-        (http(404, b"<html>Not Found</html>"), "unknown"),
         (error(408, "timeout"), "unknown"),
         (error(409, "conflict"), "unknown"),
         (error(422, "Unprocessable."), "rejected"),
@@ -165,7 +154,6 @@ def test_without_a_token_nothing_starts(project: Path) -> None:
         (http(202), "unknown"),
         (http(204), "unknown"),
         (http(301, Location="http://127.0.0.1:9/"), "unknown"),
-        (http(302), "unknown"),
         (http(600), "unknown"),
         (b"SSH-2.0-OpenSSH_9.2\r\n\r\n", "unknown"),
         (b"\x00\xff" * 40 + b"\r\n\r\n", "unknown"),
@@ -238,7 +226,7 @@ def test_the_wait_after_a_429_is_bounded_and_ends_when_the_run_is_stopped(
 
     with RawServer(lambda *_: http(429, **headers)) as server:
         client = Client(server.base_url, timeout_s=(5, 5))
-        result = Session(client, wait=stopped).write("POST", "/v1/customerinvoice", b"{}")
+        result = Session(client, wait=stopped).read("/v1/customerinvoice")
         client.close()
 
         assert len(server.requests) == 1

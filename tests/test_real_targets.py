@@ -137,8 +137,18 @@ def test_the_end_of_a_token_and_of_a_window_only_make_a_long_run_wait(tmp_path: 
         assert (code, counts(project)) == (0, {"accepted": MANY}), out + err
         assert held(project) == everything(MANY)
         assert (tokens_asked(box), statuses(box, 401)) == (2, 1)
-        assert "limit" in err
-        assert "waiting" in err
+
+
+def test_a_full_window_is_told_and_waited_for(tmp_path: Path) -> None:
+    """Where a window is used up, the run says that it waits, and goes on when the next one opens."""
+    count, window = 12, 3
+    with office(tmp_path, count, replace(SETTINGS, limit_per_hour=5, window_s=window)) as (box, project):
+        code, out, err = command(*SEND, cwd=project)
+        assert (code, counts(project)) == (0, {"accepted": count}), out + err
+        assert held(project) == everything(count)
+        times = [entry.started for entry in box.requests_log]
+        assert window <= times[-1] - times[0] < 10 * window
+        assert "request limit is reached: waiting" in err
 
 
 def test_a_request_that_is_turned_away_waits_as_long_as_it_is_told(tmp_path: Path) -> None:
@@ -353,7 +363,6 @@ def test_settings_of_the_machine_have_no_say(tmp_path: Path) -> None:
             name: nowhere for kind in ("HTTP", "HTTPS", "ALL") for name in (f"{kind}_PROXY", f"{kind}_proxy".lower())
         }
         more = {"NETRC": str(netrc), "HOME": str(tmp_path), "REQUESTS_CA_BUNDLE": str(tmp_path / "none.pem")}
-        home = environment(tmp_path, **HERE, **proxies, **more)
         done = program(*SEND, cwd=project, **HERE, **proxies, **more)
         assert (done.returncode, writes(box)) == (0, 2), done.stdout + done.stderr
         assert held(project) == everything(2)

@@ -1,7 +1,8 @@
 """Exchange requests with one company: token, pace, and what may be sent again because it was not processed.
 
-A write goes out again only after 401 (once, with another token), 425 and 429: the API turned it away before any work.
-A read goes out again after every failure that may pass.
+A write goes out again only after 401 (once, with another token): the API turned it away before any work. After 425 and
+429 it may go again too, but whoever wrote it waits, so that no claim is open meanwhile. A read goes out again after
+every failure that may pass.
 """
 
 from collections.abc import Callable
@@ -13,11 +14,10 @@ from urllib.parse import quote
 from importer.api.client import Answer, Client, NoAnswer
 from importer.api.pace import Pace
 from importer.api.token import TokenSource
-from importer.api.wait import seconds_to_wait
+from importer.api.wait import TURNED_AWAY, seconds_to_wait
 from importer.errors import TargetError
 
 _UNAUTHORIZED: Final = 401
-_TURNED_AWAY: Final = frozenset({425, 429})
 _PASSING: Final = frozenset({408, 500, 502, 503, 504})
 _READ_TRIES: Final = 5
 
@@ -37,18 +37,25 @@ class Session:
     #: waits a number of seconds; true when somebody stopped the run meanwhile
     wait: Callable[[float], bool] = ignore_wait
 
+    def turn(self) -> bool:
+        """Wait until a write may go out; false when somebody stopped the run meanwhile."""
+        while (delay := self.pace.delay_s(write=True)) > 0:
+            if self.wait(delay):
+                return False
+        return True
+
     def write(
         self, method: str, path: str, body: bytes, headers: Dictionary[str, str] | None = None
     ) -> Answer | NoAnswer:
-        """Send a write once; again only where the API turned it away unprocessed."""
-        return self._exchange(method, path, body, dict(headers or {}), write=True)
+        """Send a write once, its turn having come; again only after 401, with another token."""
+        return self._authorized(method, path, body, dict(headers or {}))
 
     def read(self, path: str, query: Dictionary[str, str] | None = None) -> Answer | NoAnswer:
         """Read, as often as it takes within reason."""
         if query:
             path += "?" + "&".join(f"{quote(name)}={quote(value, safe='')}" for name, value in query.items())
         for attempt in range(_READ_TRIES):
-            result = self._exchange("GET", path, None, {}, write=False)
+            result = self._paced(path)
             if isinstance(result, NoAnswer):
                 passing = not result.final
             else:
@@ -57,16 +64,20 @@ class Session:
                 break
         return result
 
-    def _exchange(
-        self, method: str, path: str, body: bytes | None, headers: dict[str, str], *, write: bool
-    ) -> Answer | NoAnswer:
-        renewed = False
+    def _paced(self, path: str) -> Answer | NoAnswer:
         while True:
-            delay = self.pace.delay_s(write=write)
+            delay = self.pace.delay_s(write=False)
             if delay > 0:
                 if self.wait(delay):
                     return NoAnswer(sent=False, reason="stopped by hand while it waited for the API's request limit")
                 continue
+            result = self._authorized("GET", path, None, {})
+            if isinstance(result, NoAnswer) or result.status not in TURNED_AWAY or self.wait(seconds_to_wait(result)):
+                return result
+
+    def _authorized(self, method: str, path: str, body: bytes | None, headers: dict[str, str]) -> Answer | NoAnswer:
+        renewed = False
+        while True:
             try:
                 token = self.tokens.token() if self.tokens else None
             except TargetError as error:
@@ -81,9 +92,6 @@ class Session:
                     self.tokens.renew(token)
                 except TargetError as error:
                     return NoAnswer(sent=False, reason=str(error), final=True)
-            elif result.status in _TURNED_AWAY:
-                if self.wait(seconds_to_wait(result)):
-                    return result
             else:
                 return result
 

@@ -11,11 +11,11 @@ from typing import Any, Final
 from urllib.parse import unquote, urlsplit
 
 from importer.api.client import Answer, NoAnswer
+from importer.api.wait import TURNED_AWAY, seconds_to_wait
 from importer.model import Status
 
 _VISMA_ID: Final = re.compile(r"VismaId: [0-9a-fA-F-]{8,36}\.\s*")
 _NUMBER: Final = re.compile(r"[^\s/\\?#%\x00-\x1f]{1,60}")
-_TURNED_AWAY: Final = frozenset({425, 429})
 _REFUSALS: Final = frozenset({400, 404, 405, 406, 410, 413, 415, 422})
 _MAX_EVIDENCE: Final = 20_000
 
@@ -24,6 +24,8 @@ class Then(StrEnum):
     """Say how the run goes on after an exchange."""
 
     NEXT = "next"
+    #: wait, then send the same document again: it was not processed
+    AGAIN = "again"
     STOP = "stop"
 
 
@@ -36,6 +38,8 @@ class Verdict:
     then: Then = Then.NEXT
     number: str | None = None
     http_status: int | None = None
+    #: seconds to wait before it is sent again
+    wait_s: float = 0.0
     #: what the API said, whole
     evidence: str = ""
     #: True where an action was taken on and its end is not known yet
@@ -60,9 +64,10 @@ def _answered(answer: Answer) -> Verdict | None:
     """Judge every answer that does not depend on what was asked; None for a success."""
     code, said = answer.status, error_message(answer)
     facts: dict[str, Any] = {"http_status": code, "evidence": _evidence(answer)}
-    if code in _TURNED_AWAY:
+    if code in TURNED_AWAY:
         message = "The API's request limit was reached; the document was not processed. Run again later."
-        return Verdict(status=Status.NOT_SENT, message=message, then=Then.STOP, **facts)
+        wait_s = seconds_to_wait(answer)
+        return Verdict(status=Status.NOT_SENT, message=message, then=Then.AGAIN, wait_s=wait_s, **facts)
     if code == 401:  # noqa: PLR2004
         message = (
             "The API did not accept the credentials (401). Check the client and that the tenant is the company's, not "

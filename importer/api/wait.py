@@ -5,6 +5,8 @@ from typing import Final
 
 from importer.api.client import Answer
 
+#: Not processed: too early, too many requests.
+TURNED_AWAY: Final = frozenset({425, 429})
 _DEFAULT_S: Final = 60.0
 _MAX_S: Final = 3600.0
 _TOO_EARLY: Final = 425

@@ -1,12 +1,11 @@
 """Let Ctrl-C and SIGTERM end a run after the document in flight, and never say a false word about what was sent."""
 
+import os
 import signal
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from threading import Event
 from typing import Any, Final
-
-from importer.cli.stream import say
 
 _SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
 
@@ -27,7 +26,9 @@ class _Watch:
             raise KeyboardInterrupt
         if not self.stop.is_set():
             self.stop.set()
-            say("\nStopping after the document in flight ...", error=True)
+            # straight to the descriptor: the stream may be in the middle of writing something
+            with suppress(OSError):
+                os.write(2, b"\nStopping after the document in flight ...\n")
         elif self.in_flight():
             # asked twice: give the document in flight up; it is in doubt then
             raise KeyboardInterrupt
