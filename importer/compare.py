@@ -39,7 +39,7 @@ def _kept(field: Field, value: Any, read: Dictionary[str, Any]) -> Any:
         same = any(_same(field, inner, candidate) for candidate in _candidates(field.name, read))
         return _MISSING if same else value
     if field.many:
-        lines = [line for line in inner if _line_differs(field, line, read.get(field.name))]
+        lines = [rest for line in inner if (rest := _line_rest(field, line, read.get(field.name)))]
         return lines or _MISSING
     found = read.get(field.name)
     rest = without_unchanged(field.members, inner, found if isinstance(found, dict) else {})
@@ -48,16 +48,17 @@ def _kept(field: Field, value: Any, read: Dictionary[str, Any]) -> Any:
     return {"value": rest} if field.wrapped else rest
 
 
-def _line_differs(field: Field, line: Dictionary[str, Any], lines: Any) -> bool:
-    """Tell whether an entry of a list changes anything; only an update of a numbered line can change nothing."""
+def _line_rest(field: Field, line: Dictionary[str, Any], lines: Any) -> dict[str, Any]:
+    """Return what an entry of a list changes; only an update of a numbered line can change nothing."""
     number = line.get("lineNumber", {}).get("value") if isinstance(line.get("lineNumber"), dict) else None
     if line.get("operation") != "Update" or number is None or not isinstance(lines, list):
-        return True
+        return dict(line)
     read = next((entry for entry in lines if isinstance(entry, dict) and entry.get("lineNumber") == number), None)
     if read is None:
-        return True
+        return dict(line)
     own = {name: value for name, value in line.items() if name not in _LINE_KEYS}
-    return bool(without_unchanged(field.members or {}, own, read))
+    rest = without_unchanged(field.members or {}, own, read)
+    return {name: value for name, value in line.items() if name in _LINE_KEYS} | rest if rest else {}
 
 
 def _candidates(name: str, read: Dictionary[str, Any]) -> Iterator[object]:

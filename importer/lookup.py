@@ -15,6 +15,7 @@ from importer.api.session import Session
 from importer.api.verdict import Then, Verdict, error_message
 from importer.compare import unchanged, without_unchanged
 from importer.endpoints import Endpoint
+from importer.errors import TargetError
 from importer.fields import fields_of
 from importer.jsontext import write_json
 from importer.mapping import Mapping
@@ -22,6 +23,8 @@ from importer.model import Document, Status
 
 _PLAIN: Final = re.compile(r"[A-Za-z0-9_.~-]+")
 _OK: Final = 200
+_UNAUTHORIZED: Final = 401
+_FORBIDDEN: Final = 403
 _NOT_FOUND: Final = 404
 #: Seconds between looks at a document whose action is under way; their sum is how long it is waited for.
 _PROOF_WAITS_S: Final = (0.2, 0.4, 0.8, 1.6, 3.0, 5.0, 8.0, 10.0, 15.0, 16.0)
@@ -73,6 +76,34 @@ def _object(answer: Answer) -> dict[str, Any] | None:
     except ValueError:
         return None
     return data if isinstance(data, dict) else None
+
+
+def probe(session: Session, endpoint: Endpoint) -> None:
+    """Read a little before the first write, to see that it is the API that answers and lets us in.
+
+    Raises: TargetError saying what is in the way.
+    """
+    answer = session.read(endpoint.read_path, {"pageNumber": "1", "pageSize": "1"})
+    if isinstance(answer, NoAnswer):
+        raise TargetError(f"The target cannot be read: {answer.reason}. Check base_url, the network and its proxy.")
+    said = error_message(answer)
+    tail = f" Visma answered: {said}" if said else ""
+    if answer.status == _UNAUTHORIZED:
+        raise TargetError(
+            "The API does not accept the token (401). Most often the tenant_id is the customer's instead of the "
+            f"company's: take the company's from the Developer Portal.{tail}"
+        )
+    if answer.status == _FORBIDDEN:
+        raise TargetError(
+            "The API refuses this client (403): a licence, role or scope is missing. Ask your Visma administrator."
+            f"{tail}"
+        )
+    if answer.status != _OK or not answer.body.lstrip().startswith(b"["):
+        kind = "a web page" if answer.body.lstrip().startswith(b"<") else f"status {answer.status}"
+        raise TargetError(
+            f"What answers at base_url is not the API: it answered {kind} instead of a list. A proxy or a wrong "
+            f"base_url may be in between.{tail}"
+        )
 
 
 def prepare(

@@ -20,12 +20,12 @@ FLOORS = {
             "errors model resources",
             "endpoints fields jsontext yamlfile locales sandbox",
             "values schemacheck compare catalogue",
-            "literals expression workbook target journal_tables",
+            "literals expression workbook target journal_tables causes",
             "mapping mapping_schema project journal api",
             "mapping_file convert template",
             "findings decide",
             "plan lookup",
-            "run report",
+            "run report fetch doctor fetch_files",
             "cli __main__",
         )
     )

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from oauthlib.oauth2 import BackendApplicationClient, OAuth2Error
+from oauthlib.oauth2 import BackendApplicationClient, MissingTokenError, OAuth2Error
 
 from importer.api.client import Answer, Client, NoAnswer
 from importer.errors import TargetError
@@ -66,10 +66,10 @@ class TokenSource:
         answer = self._exchange(body.encode())
         try:
             oauth.parse_request_body_response(answer.body.decode("utf-8", "replace"))
+        except (MissingTokenError, ValueError, AttributeError, TypeError):
+            raise TargetError(_refusal(target, "", answer)) from None
         except OAuth2Error as error:
             raise TargetError(_refusal(target, str(error.error or ""), answer)) from None
-        except (ValueError, AttributeError, TypeError):
-            raise TargetError(_refusal(target, "", answer)) from None
         lifetime = float(str(oauth.expires_in or 0))
         self._token = str(oauth.access_token)
         self._ends_at = self.clock() + max(lifetime - _MARGIN_S, lifetime / 2)

@@ -8,6 +8,7 @@ from typing import Any, Final
 import click
 
 from importer import __version__
+from importer.cli.reading import doctor, fetch
 from importer.cli.stream import say
 from importer.errors import StartError, UsageError
 
@@ -177,6 +178,10 @@ def history(journal_path: Path | None, *, as_json: bool, quiet: bool) -> int:  #
     else:
         screen.history(screen.console(), runs)
     return 0
+
+
+cli.add_command(fetch)
+cli.add_command(doctor)
 
 
 @cli.command()

@@ -13,7 +13,7 @@ from importer.cli.sending import Connection, connected
 from importer.decide import Known, decide
 from importer.errors import StartError
 from importer.journal import open_journal
-from importer.lookup import prepare
+from importer.lookup import prepare, probe
 from importer.model import Document, Status
 from importer.project import Project
 from importer.run import known
@@ -72,7 +72,7 @@ def _predict(connection: Connection, given: Input, documents: Sequence[Document]
     if not send:
         return 0.0
     started = time.monotonic()
-    connection.session.read(given.mapping.endpoint.read_path, {"pageNumber": "1", "pageSize": "1"})
+    probe(connection.session, given.mapping.endpoint)
     each = time.monotonic() - started
     work = 0.0 if connection.target.loopback else _WORK_S
     return connection.session.pace.predict_s(send, each + work)

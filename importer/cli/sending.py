@@ -23,7 +23,7 @@ from importer.cli.rehearsal import settings
 from importer.decide import decide
 from importer.errors import ImportFailed, StartError
 from importer.journal import Journal
-from importer.lookup import prepare
+from importer.lookup import prepare, probe
 from importer.model import Document, Outcome, RunRecord, Status
 from importer.project import Project
 from importer.report import write_report
@@ -122,6 +122,8 @@ def _send(
     with connected(chosen, project, progress, stop, options.rehearse) as (target, session):
         record = new_record(given, run_id=secrets.token_hex(4), target=target.name, company=target.company)
         documents = decide(given.plan.documents, known(journal, record.company, endpoint.name), kind=endpoint.kind)
+        if not target.simulated and _to_send(documents):
+            probe(session, endpoint)
         documents = prepare(session, given.mapping, documents)
         check_equations(record, first_outcomes(documents))
         if not options.quiet:
