@@ -190,9 +190,6 @@ class Journal:
             return [tables.read_outcome(row) for row in connection.execute(query).mappings()]
 
 
-_ATTEMPT_COLUMNS: Final = tuple(tables.attempt.c[name] for name in Attempt.__dataclass_fields__)
-
-
 def open_journal(path: Path, *, create: bool = True) -> Journal:
     """Open the journal file, or make a new one that only its owner can read.
 

@@ -6,6 +6,8 @@ completes and explains best in the YAML language server and gives the clearest e
 """
 
 import json
+import re
+from collections.abc import Iterable, Iterator
 from collections.abc import Mapping as Dictionary
 from typing import Any, Final
 
@@ -16,6 +18,7 @@ from importer.fields import Field, Kind, fields_of
 Node = dict[str, Any]
 
 _SCALAR: Final = ["string", "number", "boolean"]
+_TEXT: Final = ["string", "number"]
 _SOURCES: Final[Node] = {
     "column": {"description": "The header of the column that holds the value.", "type": ["string", "number"]},
     "value": {"description": "The same value for every document.", "type": _SCALAR},
@@ -24,6 +27,7 @@ _SOURCES: Final[Node] = {
         "type": "string",
     },
 }
+_ONE_SOURCE: Final = "Give exactly one of column, value and template."
 _COMMON: Final[Node] = {
     "required": {"description": "true: a blank cell is a problem.", "type": "boolean"},
     "default": {"description": "The value where the cell is blank.", "type": _SCALAR},
@@ -36,6 +40,7 @@ _COMMON: Final[Node] = {
 }
 _BLANK: Final[Node] = {"description": "What a blank cell does: omit leaves the field out, error is a problem."}
 _FORMAT: Final[Node] = {"description": "How text cells write dates, such as dd.mm.yyyy.", "type": "string"}
+_ONLY: Final = "What the field is anyway."
 _IF_CHANGED: Final[Node] = {
     "description": "What happens where somebody changed it since it was read: overwrite (default) or refuse.",
     "type": "string",
@@ -59,13 +64,13 @@ _OPTIONS: Final[Dictionary[str, Node]] = {
             "maximum": 60,
         },
         "as": {"description": "displayed: take a number as Excel displays it (0000).", "enum": ["displayed"]},
-        "pattern": {"description": "A regular expression that the whole value must match.", "type": "string"},
+        "pattern": {"description": "A regular expression that the whole value must match.", "type": _TEXT},
         "blank": {
             "description": "What a blank cell does: omit (leave the field out), clear (send an empty text) or error.",
             "enum": ["omit", "clear", "error"],
         },
     },
-    "integer": {"type": {"enum": ["integer"]}, "blank": {**_BLANK, "enum": ["omit", "error"]}},
+    "integer": {"type": {"description": _ONLY, "enum": ["integer"]}, "blank": {**_BLANK, "enum": ["omit", "error"]}},
     "decimal": {
         "type": {"description": "integer: only whole numbers.", "enum": ["decimal", "integer"]},
         "decimals": {
@@ -74,13 +79,17 @@ _OPTIONS: Final[Dictionary[str, Node]] = {
             "minimum": 0,
             "maximum": 20,
         },
-        "round": {"description": "Round to `decimals` in this way.", "enum": ["half_up", "half_even"]},
+        "round": {"description": "Round to that many decimals in this way.", "enum": ["half_up", "half_even"]},
         "blank": {**_BLANK, "enum": ["omit", "error"]},
     },
-    "boolean": {"type": {"enum": ["boolean"]}, "blank": {**_BLANK, "enum": ["omit", "error"]}},
-    "date": {"type": {"enum": ["date"]}, "format": _FORMAT, "blank": {**_BLANK, "enum": ["omit", "error"]}},
+    "boolean": {"type": {"description": _ONLY, "enum": ["boolean"]}, "blank": {**_BLANK, "enum": ["omit", "error"]}},
+    "date": {
+        "type": {"description": _ONLY, "enum": ["date"]},
+        "format": _FORMAT,
+        "blank": {**_BLANK, "enum": ["omit", "error"]},
+    },
     "datetime": {
-        "type": {"enum": ["datetime", "date"]},
+        "type": {"description": "date: a day without a time.", "enum": ["datetime", "date"]},
         "format": _FORMAT,
         "blank": {**_BLANK, "enum": ["omit", "error"]},
     },
@@ -98,7 +107,8 @@ def build() -> Node:
     """Return the schema of a mapping file as JSON data."""
     endpoints = table()
     definitions: Node = {}
-    for kind, options in _OPTIONS.items():
+    codes = {codes for name in endpoints for codes in _codes(fields_of(name))}
+    for kind, options in {**_OPTIONS, **{_coded(each): _code_options(each) for each in sorted(codes)}}.items():
         definitions[f"{kind} field"] = {
             "type": ["string", "number", "object"],
             "allOf": [{"$ref": f"#/definitions/{kind} options"}],
@@ -107,7 +117,7 @@ def build() -> Node:
             "additionalProperties": False,
             "properties": {**_SOURCES, **_COMMON, **options},
             "if": {"type": "object"},
-            "then": {"oneOf": [{"required": [source]} for source in _SOURCES]},
+            "then": {"oneOf": [{"required": [source], "errorMessage": _ONE_SOURCE} for source in _SOURCES]},
         }
     branches = []
     for name, endpoint in endpoints.items():
@@ -122,6 +132,27 @@ def build() -> Node:
         "properties": _properties(endpoints),
         "allOf": branches,
         "definitions": definitions,
+    }
+
+
+def _codes(members: Dictionary[str, Field]) -> Iterator[tuple[str, ...]]:
+    for field in members.values():
+        if field.enum:
+            yield tuple(field.enum)
+        yield from _codes(field.members or {})
+
+
+def _coded(codes: Iterable[str]) -> str:
+    return " or ".join(codes)
+
+
+def _code_options(codes: Iterable[str]) -> Node:
+    code = {"enum": list(codes)}
+    return {
+        **_OPTIONS["text"],
+        "value": {"description": _SOURCES["value"]["description"], **code},
+        "default": {"description": _COMMON["default"]["description"], **code},
+        "map": {**_COMMON["map"], "additionalProperties": code},
     }
 
 
@@ -141,7 +172,6 @@ def _properties(endpoints: Dictionary[str, Endpoint]) -> Node:
         "api": {
             "description": "The version of the API's path; default v1.",
             "type": "string",
-            "enum": ["v1", "v2"],
         },
         "workbook": _workbook(),
         "where": {
@@ -153,10 +183,7 @@ def _properties(endpoints: Dictionary[str, Endpoint]) -> Node:
             "description": "What tells documents apart: rows with the same key form one document.",
             "$ref": "#/definitions/text field",
         },
-        "fields": {
-            "description": "Fields of the document: one value per document, so its rows must agree.",
-            "type": "object",
-        },
+        "fields": True,
         "lines": True,
         "totals": _totals(),
         "template": {
@@ -174,7 +201,7 @@ def _workbook() -> Node:
         "type": "object",
         "additionalProperties": False,
         "properties": {
-            "file": {"description": "The workbook, relative to the mapping.", "type": "string"},
+            "file": {"description": "The workbook, relative to the mapping.", "type": _TEXT},
             "sheet": {
                 "description": "The sheet's name; default: the only visible sheet.",
                 "type": ["string", "number"],
@@ -195,7 +222,7 @@ def _workbook() -> Node:
             },
             "encoding": {
                 "description": "The encoding of a .csv file, such as utf-8 or cp1252.",
-                "type": "string",
+                "type": _TEXT,
             },
             "delimiter": {"description": "The delimiter of a .csv file, such as ;", "type": "string"},
         },
@@ -211,10 +238,14 @@ def _parameters() -> Node:
             "additionalProperties": False,
             "required": ["type"],
             "properties": {
-                "type": {"type": "string", "enum": ["text", "integer", "decimal", "boolean", "date"]},
-                "required": {"type": "boolean"},
-                "default": {"type": _SCALAR},
-                "description": {"type": "string"},
+                "type": {
+                    "description": "What the value is.",
+                    "type": "string",
+                    "enum": ["text", "integer", "decimal", "boolean", "date"],
+                },
+                "required": {"description": "true: a run needs --param with this name.", "type": "boolean"},
+                "default": {"description": "The value where the command line gives none.", "type": _SCALAR},
+                "description": {"description": "What it is for, in your own words.", "type": _TEXT},
             },
         },
     }
@@ -247,16 +278,17 @@ def _branch(name: str, endpoint: Endpoint) -> Node:
     update = endpoint.kind == "update"
     then["if_changed"] = _IF_CHANGED if update and endpoint.if_match else False
     then["compare"] = _COMPARE if update else False
-    if endpoint.versions != ("v1", "v2"):
-        then["api"] = {"enum": list(endpoint.versions)}
-    condition = {"required": ["endpoint"], "properties": {"endpoint": {"type": "string", "const": name}}}
-    return {"if": condition, "then": {"properties": then}}
+    then["api"] = {"enum": list(endpoint.versions)}
+    # a pattern, since completion takes a const for met by any text that it begins with, as customer.create is by
+    # customer.createDunningLetter
+    condition = {"type": "string", "pattern": f"^{re.escape(name)}$"}
+    return {"if": {"required": ["endpoint"], "properties": {"endpoint": condition}}, "then": {"properties": then}}
 
 
 def _definitions(name: str, endpoint: Endpoint) -> Node:
     members = dict(fields_of(name))
     lines = members.pop(endpoint.lines) if endpoint.lines else None
-    fields = _group(members, "")
+    fields = _group(members, "Fields of the document: one value per document, so its rows must agree.")
     if endpoint.period:
         fields["properties"] = {"period": _period(), **fields["properties"]}
     definitions = {f"{name} fields": fields}
@@ -292,7 +324,7 @@ def _field(field: Field) -> Node:
     description = field.description
     if field.enum:
         description = f"{description} One of: {', '.join(field.enum)}."
-    return {"description": description.strip(), "$ref": f"#/definitions/{kind} field"}
+    return {"description": description.strip(), "$ref": f"#/definitions/{_coded(field.enum) or kind} field"}
 
 
 def written() -> str:

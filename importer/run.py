@@ -18,6 +18,7 @@ from importer.model import Document, Outcome, RunRecord, Status
 
 #: As many equal rejections in a row stop a run: what is wrong is not in the documents.
 SAME_REJECTIONS: Final = 25
+_EXPLAINED: Final = frozenset({Status.REJECTED, Status.NOT_SENT})
 _WAITING: Final = "The run ended before the document was sent. Run again."
 _IN_FLIGHT: Final = (
     "The run ended while the document was being sent: it may or may not be in Visma. Look it up before anything else."
@@ -95,6 +96,8 @@ class Run:
     stop: Event
     now: Callable[[], str] = now_utc
     flight: Flight = field(default_factory=Flight)
+    #: puts cause and advice into the message of a document that the API refused
+    explain: Callable[[str], str] = str
 
     def execute(self, documents: Sequence[Document]) -> tuple[RunRecord, list[Outcome]]:
         """Send every document that has no status yet; return how the run and each document ended.
@@ -171,7 +174,7 @@ class Run:
             status=verdict.status,
             number=verdict.number,
             http_status=verdict.http_status,
-            message=verdict.message,
+            message=self.explain(verdict.message) if verdict.status in _EXPLAINED else verdict.message,
             sent_at=None if verdict.status is Status.NOT_SENT else claimed_at,
         )
         self.journal.settle(self.record, attempt, settled, self.now(), verdict.evidence)

@@ -109,8 +109,8 @@ def test_in_doubt_nothing_is_sent_and_the_message_names_the_run(project: Path) -
         assert ran.documents[0]["sent_at"] is None
 
 
-def test_a_refused_connection_is_certainly_not_sent_and_stops_the_run(project: Path) -> None:
-    """Nothing reached anybody, so that the next run sends everything."""
+def test_an_unreachable_host_starts_no_run(project: Path) -> None:
+    """Nothing reached anybody: exit 3, no run, no report, and the next run sends everything."""
     with RawServer(lambda number, _: created(f"{number:06}")) as server:
         ran = import_into(project, f"http://127.0.0.1:{closed_port()}", server.base_url)
         states = attempts(project)
@@ -118,10 +118,18 @@ def test_a_refused_connection_is_certainly_not_sent_and_stops_the_run(project: P
 
         assert len(server.requests) == COUNT
 
-    assert (ran.code, ran.counts) == (6, {"not_sent": COUNT})
-    assert "refused" in ran.results["stopped"]
-    assert states == [("F0001", "not_sent")]
+    assert (ran.code, ran.folder.exists(), states) == (3, False, [])
     assert (later.code, later.counts) == (0, {"accepted": COUNT})
+
+
+def test_a_refused_connection_is_certainly_not_sent_and_stops_the_run() -> None:
+    """A write that met a closed port left nothing behind, and the next one would meet it too."""
+    client = Client(f"http://127.0.0.1:{closed_port()}", timeout_s=(5, 5))
+    verdict = judge_create(Session(client).write("POST", "/v1/customerinvoice", b"{}"), asked_number=None)
+    client.close()
+
+    assert (Status.NOT_SENT, Then.STOP) == (verdict.status, verdict.then)
+    assert "refused" in verdict.message
 
 
 def test_without_a_token_nothing_starts(project: Path) -> None:

@@ -46,8 +46,8 @@ OFFLINE = {
         "values",
         "schemacheck",
     ),
-    *("compare", "catalogue", "literals", "expression", "workbook", "mapping", "mapping_schema", "mapping_file"),
-    *("convert", "template", "findings", "decide", "plan"),
+    *("compare", "catalogue", "causes", "literals", "expression", "workbook", "mapping", "mapping_schema"),
+    *("mapping_file", "convert", "template", "findings", "decide", "plan"),
 }
 NETWORK_AND_DATABASE = {"requests", "urllib3", "urllib", "http", "socket", "ssl", "sqlalchemy", "sqlite3", "psycopg"}
 FILE_FORMATS = {"yaml", "openpyxl"}

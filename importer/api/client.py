@@ -24,6 +24,8 @@ from importer import __version__
 
 #: Seconds to connect, and to wait for the next byte. The API's own limit for one request is 4 minutes.
 TIMEOUT_S: Final = (10.0, 250.0)
+#: Seconds to wait for the next byte of something that is only read, and can be asked for again.
+READ_TIMEOUT_S: Final = 60.0
 _MAX_BODY: Final = 1_000_000
 #: Whatever goes wrong in an exchange means that no whole answer came; what it was decides only the words.
 _NO_ANSWER: Final = (requests.RequestException, HTTPError, http.client.HTTPException, OSError, ValueError)
@@ -164,7 +166,9 @@ class Client:
             response = self._adapter.send(
                 prepared,
                 stream=True,
-                timeout=self.timeout_s,
+                timeout=(self.timeout_s[0], min(self.timeout_s[1], READ_TIMEOUT_S))
+                if method == "GET"
+                else self.timeout_s,
                 verify=str(self.ca_file) if self.ca_file else True,
                 proxies={"http": self.proxy, "https": self.proxy} if self.proxy else None,
             )

@@ -164,6 +164,9 @@ def number_of(location: str | None) -> str | None:
     """
     if not location:
         return None
+    if ", " in location:
+        # two of them, joined into one header
+        return None
     try:
         segment = unquote(urlsplit(location).path.rpartition("/")[2])
     except ValueError:

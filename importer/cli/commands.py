@@ -129,7 +129,7 @@ def run(
     options = sending.Options(json=as_json, quiet=quiet, yes=yes, rehearse=rehearse)
     journal = open_journal(journal_path or project.journal)
     try:
-        return sending.send(found, project, chosen, journal, report_folder, options)
+        return sending.send(sending.Errand(found, project, chosen, journal, report_folder, options))
     finally:
         journal.close()
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from importer import workbook as workbooks
+from importer.causes import Catalogue, language_of, load_causes
 from importer.cli import screen
 from importer.cli.stream import say
 from importer.errors import StartError, UsageError, WorkbookError
@@ -28,6 +29,14 @@ class Input:
     #: SHA-256 of the workbook when it was read
     digest: str
     plan: Plan
+    #: what is known of the API's refusals, the mapping folder's own causes.yaml first
+    causes: Catalogue
+
+    @property
+    def language(self) -> str:
+        """Return the language of causes and advice: the one of the mapping's locale."""
+        locale = self.mapping.workbook.locale
+        return language_of(locale.name if locale else None)
 
 
 def read_input(
@@ -39,6 +48,7 @@ def read_input(
     """
     parsed = read_mapping(mapping)
     values = parameter_values(parsed, _pairs(param))
+    causes = load_causes(parsed.source.path.parent)
     file = workbook or parsed.workbook.file
     if file is None:
         raise UsageError("Name the workbook: on the command line after the mapping, or in it under workbook: file.")
@@ -50,7 +60,7 @@ def read_input(
     for key in sorted(selection.only - set(keys)):
         hint = did_you_mean(key, keys)
         raise UsageError(f"--only: the workbook has no document with the key {key!r}. {hint}".rstrip())
-    return Input(parsed, file, digest, plan)
+    return Input(parsed, file, digest, plan, causes)
 
 
 def _pairs(params: tuple[str, ...]) -> dict[str, str]:

@@ -9,6 +9,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+from importer.causes import Group, headline
 from importer.cli.stream import say
 from importer.endpoints import Endpoint
 from importer.findings import inserted_lines
@@ -133,18 +134,23 @@ def summary(out: Console, record: RunRecord, outcomes: Sequence[Outcome]) -> Non
         out.print(f"[bold]Stopped early:[/] {escape(printable(record.stopped))}")
 
 
-def troubles(out: Console, outcomes: Sequence[Outcome]) -> None:
-    """Print each document that a person has to look at."""
-    worth = {Status.REJECTED, Status.UNKNOWN, Status.CHANGED}
+def troubles(out: Console, outcomes: Sequence[Outcome], rejections: Sequence[Group], noun: str) -> None:
+    """Print what a person has to look at: rejections by cause with their first document, the others one by one."""
+    for group in rejections:
+        out.print(f"[{_COLOURS[Status.REJECTED]}]{escape(printable(headline(group, noun)))}[/]")
+        _trouble(out, next(outcome for outcome in outcomes if outcome.rows[:1] == group.rows[:1]))
+    worth = {Status.UNKNOWN, Status.CHANGED}
     found = [outcome for outcome in outcomes if outcome.status in worth]
     for outcome in found[:_MAX_SHOWN]:
-        rows = ", ".join(map(str, outcome.rows[:8])) + (" ..." if len(outcome.rows) > 8 else "")  # noqa: PLR2004
-        out.print(
-            f"[{_COLOURS[outcome.status]}]{outcome.status}[/] {escape(printable(str(outcome.key)))} (rows {rows})"
-        )
-        out.print(f"    {escape(printable(outcome.message))}")
+        _trouble(out, outcome)
     if len(found) > _MAX_SHOWN:
         out.print(f"  ... and {len(found) - _MAX_SHOWN} more; the report lists them all.")
+
+
+def _trouble(out: Console, outcome: Outcome) -> None:
+    rows = ", ".join(map(str, outcome.rows[:8])) + (" ..." if len(outcome.rows) > 8 else "")  # noqa: PLR2004
+    out.print(f"[{_COLOURS[outcome.status]}]{outcome.status}[/] {escape(printable(str(outcome.key)))} (rows {rows})")
+    out.print(f"    {escape(printable(outcome.message))}")
 
 
 @dataclass

@@ -2,7 +2,7 @@
 
 import secrets
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,6 +16,7 @@ from importer.api.client import Client
 from importer.api.pace import MILD_PER_S, Pace
 from importer.api.session import Session
 from importer.api.token import TokenSource
+from importer.causes import Group, explain_verdict, group, load_causes, noun_of
 from importer.cli import screen
 from importer.cli.inputs import Input, print_json, text_of
 from importer.cli.interrupts import watching
@@ -91,35 +92,35 @@ def connected(
         token_client.close()
 
 
-def send(
-    given: Input,
-    project: Project,
-    chosen: str | Target,
-    journal: Journal,
-    report_folder: Path | None,
-    options: Options,
-) -> int:
+@dataclass(frozen=True, slots=True)
+class Errand:
+    """Hold what a run was told: what to send, where, and where to write it down."""
+
+    given: Input
+    project: Project
+    chosen: str | Target
+    journal: Journal
+    report_folder: Path | None
+    options: Options
+
+
+def send(errand: Errand) -> int:
     """Send the documents of a plan to a target, report, and return the exit code."""
-    stop = Event()
-    flight = Flight()
+    stop, flight = Event(), Flight()
     with watching(stop, lambda: flight.going):
-        return _send(given, project, chosen, journal, report_folder, options, stop, flight)
+        record, outcomes = _send(errand, stop, flight)
+        given, journal = errand.given, errand.journal
+        folder, notes = rebuild_report(journal, record.run_id, errand.project, errand.report_folder)
+        groups = group(outcomes, given.causes, record.endpoint, given.language)
+        conclude(record, outcomes, folder, notes, errand.options, groups)
+    return record.exit_code or 0
 
 
-def _send(
-    given: Input,
-    project: Project,
-    chosen: str | Target,
-    journal: Journal,
-    report_folder: Path | None,
-    options: Options,
-    stop: Event,
-    flight: Flight,
-) -> int:
-    out = screen.console(error=options.json)
+def _send(errand: Errand, stop: Event, flight: Flight) -> tuple[RunRecord, list[Outcome]]:
+    given, journal, options = errand.given, errand.journal, errand.options
     endpoint = given.mapping.endpoint
     progress = screen.RunProgress(quiet=options.quiet)
-    with connected(chosen, project, progress, stop, options.rehearse) as (target, session):
+    with connected(errand.chosen, errand.project, progress, stop, options.rehearse) as (target, session):
         record = new_record(given, run_id=secrets.token_hex(4), target=target.name, company=target.company)
         documents = decide(given.plan.documents, known(journal, record.company, endpoint.name), kind=endpoint.kind)
         if not target.simulated and _to_send(documents):
@@ -127,21 +128,24 @@ def _send(
         documents = prepare(session, given.mapping, documents)
         check_equations(record, first_outcomes(documents))
         if not options.quiet:
-            _announce(out, given, target, documents)
+            _announce(screen.console(error=options.json), given, target, documents)
         _confirm(target, _to_send(documents), yes=options.yes)
         progress.total = _to_send(documents)
-        path = endpoint.path[given.mapping.api]
-        job = Run(record, endpoint, path, journal, session, progress, stop, flight=flight)
+        path, explain = endpoint.path[given.mapping.api], _explainer(given)
+        job = Run(record, endpoint, path, journal, session, progress, stop, flight=flight, explain=explain)
         try:
             with progress:
-                record, outcomes = job.execute(documents)
+                return job.execute(documents)
         except ImportFailed:
             with suppress(ImportFailed):
-                rebuild_report(journal, record.run_id, project, report_folder)
+                rebuild_report(journal, record.run_id, errand.project, errand.report_folder)
             raise
-    folder, notes = rebuild_report(journal, record.run_id, project, report_folder)
-    conclude(record, outcomes, folder, notes, options)
-    return record.exit_code or 0
+
+
+def _explainer(given: Input) -> Callable[[str], str]:
+    """Return what puts cause and advice into a verdict's message, in the language of the mapping."""
+    endpoint, language = given.mapping.endpoint.name, given.language
+    return lambda message: explain_verdict(given.causes, message, endpoint, language)
 
 
 def _confirm(target: Target, count: int, *, yes: bool) -> None:
@@ -212,14 +216,24 @@ def _announce(out: Any, given: Input, target: Target, documents: Sequence[Docume
 
 
 def conclude(
-    record: RunRecord, outcomes: Sequence[Outcome], folder: Path, notes: Sequence[str], options: Options
+    record: RunRecord,
+    outcomes: Sequence[Outcome],
+    folder: Path,
+    notes: Sequence[str],
+    options: Options,
+    groups: Sequence[Group] | None = None,
 ) -> None:
-    """Print how a run ended: for programs on stdout, or for people."""
+    """Print how a run ended: for programs on stdout, or for people.
+
+    `groups` are its rejections by cause; of a run that is shown again, those of the bundled catalogue.
+    """
     if options.json:
         print_json({name: value for name, value in results(record, outcomes).items() if name != "documents"})
     out = screen.console(error=options.json)
     if not options.quiet:
-        screen.troubles(out, outcomes)
+        if groups is None:
+            groups = group(outcomes, load_causes(None), record.endpoint, "en")
+        screen.troubles(out, outcomes, groups, noun_of(record.endpoint))
         screen.summary(out, record, outcomes)
     for note in notes:
         out.print(note, markup=False)

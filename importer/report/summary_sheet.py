@@ -8,7 +8,8 @@ from typing import Any, Final
 
 from openpyxl.styles import Alignment, Border, Font, PatternFill, Side
 
-from importer.model import Outcome, RunRecord, Total
+from importer.causes import Group, group, load_causes
+from importer.model import Outcome, RunRecord, Status, Total
 from importer.report.cells import put_text
 from importer.report.counts import count
 from importer.report.words import MEANINGS, exit_meaning, notice
@@ -17,6 +18,8 @@ TITLE: Final = "Import summary"
 _WIDTHS: Final = {"A": 20, "B": 16, "C": 16, "D": 16, "E": 12, "F": 22}
 _LINE_POINTS: Final = 15
 _EXCEL_DIGITS: Final = 15
+#: As many customers, items or documents of one cause are listed; each row's message names its own.
+_NAMES: Final = 30
 _RULE: Final = Side(style="thin", color="BFBFBF")
 _HEAD_FILL: Final = PatternFill("solid", fgColor="DDE3EA")
 _NOTICE_FILL: Final = PatternFill("solid", fgColor="FFF2CC")
@@ -34,6 +37,9 @@ def add_summary(book: Any, record: RunRecord, outcomes: Sequence[Outcome]) -> st
     _counts(page, record, outcomes)
     if record.totals:
         _totals(page, record.totals)
+    causes = group(outcomes, load_causes(None), record.endpoint, "en") if _rejections(outcomes) else []
+    if causes:
+        _causes(page, causes)
     _for_print(sheet)
     return str(sheet.title)
 
@@ -185,6 +191,23 @@ def _totals(page: _Page, totals: Sequence[Total]) -> None:
         _amount(page, "D", total.expect, "not stated")
         verdict = "" if total.expect is None else ("yes" if total.agrees else "NO")
         page.put("E", verdict, bold=verdict == "NO")
+        page.row += 1
+
+
+def _rejections(outcomes: Sequence[Outcome]) -> bool:
+    return any(outcome.status is Status.REJECTED for outcome in outcomes)
+
+
+def _causes(page: _Page, causes: Sequence[Group]) -> None:
+    """Write why documents were rejected, equal causes together, and where to correct them."""
+    page.head("Documents", "Rows", "Cause of rejection, whom it concerns, and what to do")
+    for cause in causes:
+        page.rule()
+        page.number("A", cause.count)
+        page.number("B", len(cause.rows))
+        names = cause.subjects or cause.keys
+        listed = ", ".join(names[:_NAMES]) + (f" and {len(names) - _NAMES} more" if len(names) > _NAMES else "")
+        page.wide("C", "\n".join(filter(None, [cause.text, listed, cause.advice])))
         page.row += 1
 
 
