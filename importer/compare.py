@@ -11,6 +11,7 @@ from decimal import Decimal
 from typing import Any, Final
 
 from importer.fields import Field, Kind
+from importer.values import clean
 
 _MISSING: Final = object()
 _LINE_KEYS: Final = frozenset({"lineNumber", "operation"})
@@ -92,4 +93,9 @@ def _same(field: Field, sent: object, read: object) -> bool:
         return read[:10] == sent[:10]
     if field.name == "postPeriod":
         return read == f"{sent[2:]}{sent[:2]}"
-    return read == sent
+    return _in_a_cell(read) == _in_a_cell(sent)
+
+
+def _in_a_cell(text: str) -> str:
+    """Return a text as a workbook gives it back, so that fetching and sending it again changes nothing."""
+    return clean(text.replace("\r\n", "\n").replace("\r", "\n"))

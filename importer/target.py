@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from importer import resources
 from importer.errors import MappingError, TargetError
 from importer.schemacheck import as_boolean, check, load_schema
-from importer.yamlfile import YamlFile, YamlPath, did_you_mean, load
+from importer.yamlfile import FileFault, YamlFile, YamlPath, did_you_mean, load
 
 SANDBOX: Final = "sandbox"
 _BASE_URL: Final = "https://api.finance.visma.net"
@@ -89,10 +89,19 @@ def choose(folder: Path, name: str | None) -> str | Target:
         raise TargetError(
             f"The target {name!r} is not known: {str(folder)!r} has no targets.yaml. Make one, or leave --target out."
         )
-    reader = _Reader(load(path))
+    try:
+        reader = _Reader(load(path))
+    except MappingError as error:
+        raise _without_quotes(error) from None
     if name is None:
         name = reader.default()
     return SANDBOX if name is None else reader.target(name)
+
+
+def _without_quotes(error: MappingError) -> MappingError:
+    """Return the error without the lines it quotes: whatever is wrong with one, it may hold a secret."""
+    faults = tuple(replace(fault, quote="***") for fault in error.errors if isinstance(fault, FileFault))
+    return MappingError("\n".join(map(str, faults)), faults) if faults else error
 
 
 class _Reader:
@@ -122,12 +131,8 @@ class _Reader:
     def _secret_typed(self, name: str) -> None:
         place: YamlPath = (name, "client_secret")
         self.faults = [fault for fault in self.faults if fault.mark != self.file.marks.get(place)]
-        fault = self.file.fault(
-            place,
-            "A secret must not stand in this file.",
-            hint="Put it into an environment variable: client_secret: {env: VISMA_CLIENT_SECRET}",
-        )
-        self.faults.append(replace(fault, quote="  client_secret: ***"))
+        hint = "Put it into an environment variable: client_secret: {env: VISMA_CLIENT_SECRET}"
+        self._fault(place, "A secret must not stand in this file.", hint)
 
     def _check_urls(self, name: str, data: dict[str, Any]) -> None:
         for part in ("base_url", "token_url", "proxy"):

@@ -288,7 +288,7 @@ def test_a_clock_that_is_wrong_is_told(tmp_path: Path, seconds: int, ok: bool) -
 @pytest.mark.parametrize(
     ("text", "name", "said"),
     [
-        ("test: {tenant_id: 1", "targets.yaml", "1 | test"),
+        ("test: {tenant_id: 1", "targets.yaml", "targets.yaml:1:"),
         (f"test:\n  client_secret: {SECRET}\n", "targets.yaml", "must not stand in this file"),
         (None, "targets.yaml", "has no targets.yaml"),
         ("tset: {tenant_id: %s, client_id: a, client_secret: {env: A}}", "targets.yaml", "Did you mean 'tset'?"),

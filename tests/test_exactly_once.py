@@ -113,12 +113,12 @@ def test_an_unreachable_host_starts_no_run(project: Path) -> None:
     """Nothing reached anybody: exit 3, no run, no report, and the next run sends everything."""
     with RawServer(lambda number, _: created(f"{number:06}")) as server:
         ran = import_into(project, f"http://127.0.0.1:{closed_port()}", server.base_url)
-        states = attempts(project)
+        found = (ran.code, ran.folder.exists(), attempts(project))
         later = import_into(project, server.base_url)
 
         assert len(server.requests) == COUNT
 
-    assert (ran.code, ran.folder.exists(), states) == (3, False, [])
+    assert found == (3, False, [])
     assert (later.code, later.counts) == (0, {"accepted": COUNT})
 
 
@@ -128,7 +128,7 @@ def test_a_refused_connection_is_certainly_not_sent_and_stops_the_run() -> None:
     verdict = judge_create(Session(client).write("POST", "/v1/customerinvoice", b"{}"), asked_number=None)
     client.close()
 
-    assert (Status.NOT_SENT, Then.STOP) == (verdict.status, verdict.then)
+    assert (verdict.status, verdict.then) == (Status.NOT_SENT, Then.STOP)
     assert "refused" in verdict.message
 
 

@@ -571,3 +571,38 @@ def test_a_fetched_workbook_that_was_edited_sends_only_what_was_changed(tmp_path
     assert [number for number in after if after[number] != before[number]] == changed
     assert after[changed[0]]["mainAddress"]["value"]["postalCode"] == {"value": "0102"}
     assert after[changed[1]]["name"] == {"value": "Nytt navn AS"}
+
+
+def test_what_a_cell_cannot_keep_is_no_change(tmp_path: Path) -> None:
+    """White space around a text, its line breaks and its composed letters are not edits of the user."""
+    (tmp_path / "update.yaml").write_text(UPDATE, encoding="utf-8")
+    state = tmp_path / ".visma-import" / "sandbox"
+    names = {
+        "90001": " Øst AS ",
+        "90002": "A\r\nB",
+        "90003": "Blåbær AS",
+        "90004": "=1+1",
+        "90005": "_x0041_",
+        "90006": "NO",
+    }
+    with Sandbox(state) as box:
+        create(box.base_url, "/v1/customer", *(wrapped(number=number, name=name) for number, name in names.items()))
+    code, _, stderr = command("fetch", "customer", "-o", "customers.xlsx", "--filter", "status=Active", cwd=tmp_path)
+    assert code == 0, stderr
+    before = inspect.writes(state)
+
+    code, stdout, stderr = command("run", "update.yaml", "customers.xlsx", cwd=tmp_path)
+
+    assert code == 0, stdout + stderr
+    assert inspect.writes(state) == before, "nothing was edited, so nothing is sent"
+
+
+def test_a_long_page_is_read_whole() -> None:
+    """A hundred documents with many lines are some megabytes."""
+    lines = [{"lineNumber": number, "description": "x" * 200} for number in range(100)]
+    rows = [{"referenceNumber": str(number), "invoiceLines": lines} for number in range(100)]
+    with Lists(lambda _n, _r: page(*rows, totalCount=100, maxPageSize=100)) as server:
+        found = fetched(server.base_url, fetch.request_for("customerInvoice", [], []))
+
+    assert len(found.items) == 100
+    assert len(server.requests) == 1

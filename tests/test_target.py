@@ -18,7 +18,7 @@ from importer.api.client import Answer, Client, NoAnswer
 from importer.api.pace import Pace
 from importer.api.session import Session
 from importer.api.token import TokenSource
-from importer.api.wait import seconds_to_wait
+from importer.api.wait import TURNED_AWAY, seconds_to_wait
 from importer.errors import MappingError, TargetError
 from importer.sandbox import Fault, Sandbox, Settings
 from importer.target import SANDBOX, Secret, Target, choose, sandbox_target
@@ -55,6 +55,7 @@ class Clock:
     def wait(self, seconds: float) -> bool:
         """Let the time pass at once; nobody stops it."""
         assert seconds > 0
+        assert len(self.waits) < 1000, "it waits without end"
         self.waits.append(seconds)
         self.now += seconds
         return False
@@ -257,11 +258,13 @@ def test_secrets_come_from_the_environment_or_a_file(tmp_path: Path, monkeypatch
 def test_no_repr_shows_a_secret(tmp_path: Path) -> None:
     """Not of the secret, the target, the token source or the session."""
     target = chosen(declare(tmp_path, test=GOOD), "test")
-    with Answers(lambda _n, _r: token_answer("planted-token")) as server:
-        with session_with(target_at(server.base_url)) as session:
-            assert session.tokens is not None
-            assert session.tokens.token() == "planted-token"
-            shown = f"{target!r} {target} {target.client_secret!s} {session!r} {session.tokens!r} {session.client!r}"
+    with (
+        Answers(lambda _n, _r: token_answer("planted-token")) as server,
+        session_with(target_at(server.base_url)) as session,
+    ):
+        assert session.tokens is not None
+        assert session.tokens.token() == "planted-token"
+        shown = f"{target!r} {target} {target.client_secret!s} {session!r} {session.tokens!r} {session.client!r}"
 
     for planted in (SECRET, CLIENT, "planted-token"):
         assert planted not in shown
@@ -363,9 +366,11 @@ def test_asking_for_a_token_is_repeated_when_the_host_stumbles() -> None:
     ):
         assert tokens.token() == "third"
     assert waits == [0.25, 1.0]
-    with token_source(target_at(f"http://127.0.0.1:{closed_port()}"), sleep=waits.append) as tokens:
-        with pytest.raises(TargetError, match="the connection was refused"):
-            tokens.token()
+    with (
+        token_source(target_at(f"http://127.0.0.1:{closed_port()}"), sleep=waits.append) as tokens,
+        pytest.raises(TargetError, match="the connection was refused"),
+    ):
+        tokens.token()
 
 
 def test_the_token_and_the_secret_go_nowhere_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -384,9 +389,12 @@ def test_the_token_and_the_secret_go_nowhere_else(tmp_path: Path, monkeypatch: p
                 assert status(session.write("POST", "/v1/customerinvoice", INVOICE)) == 307
     with Answers(lambda _n, _r: token_answer()) as elsewhere:
         moved = http(307, Location=f"{elsewhere.base_url}/connect/token")
-        with Answers(lambda _n, _r: moved) as giver, token_source(target_at(giver.base_url)) as tokens:
-            with pytest.raises(TargetError):
-                tokens.token()
+        with (
+            Answers(lambda _n, _r: moved) as giver,
+            token_source(target_at(giver.base_url)) as tokens,
+            pytest.raises(TargetError),
+        ):
+            tokens.token()
         assert elsewhere.requests == [], "the secret was not sent on"
 
     assert {header(request, "Authorization") for request in api.requests} == {"Bearer a-token"}
@@ -395,39 +403,64 @@ def test_the_token_and_the_secret_go_nowhere_else(tmp_path: Path, monkeypatch: p
 # what may be sent again
 
 
+def sent(session: Session) -> int:
+    """Send an invoice as a run does: when its turn comes, and again where it was turned away unprocessed."""
+    while session.turn():
+        result = session.write("POST", "/v1/customerinvoice", INVOICE)
+        if status(result) not in TURNED_AWAY or session.wait(seconds_to_wait(result)):  # type: ignore[arg-type]
+            return status(result)
+    return 0
+
+
+@contextmanager
+def company(tmp_path: Path, *, clock: Callable[[], float] = time.time, **settings: Any) -> Iterator[Sandbox]:
+    with Sandbox(tmp_path / "served", settings=Settings(**settings), clock=clock) as box:
+        yield box
+
+
+@contextmanager
+def company_session(box: Sandbox, **more: Any) -> Iterator[Session]:
+    """Open a session with a company, with tokens where it wants them."""
+    target = target_at(box.base_url, company=box.company_id)
+    with session_with(target, tokens=box.settings.require_token, **more) as session:
+        yield session
+
+
+def asked(session: Session) -> int:
+    """Return how many tokens were asked for."""
+    return session.tokens.asked if session.tokens else 0
+
+
+def writes(box: Sandbox) -> list[int]:
+    """Return the statuses of the writes that reached a company."""
+    return [logged.status for logged in box.requests_log if "customerinvoice" in logged.path]
+
+
 def test_a_401_renews_the_token_once(tmp_path: Path) -> None:
     """The same request goes out again with another token; a second 401 is the answer."""
     fault = Fault(match="POST customerinvoice", kind="401", nth=1)
-    with Sandbox(tmp_path, settings=Settings(require_token=True, faults=(fault,))) as box:
-        with session_with(target_at(box.base_url, company=box.company_id)) as session:
-            assert status(session.write("POST", "/v1/customerinvoice", INVOICE)) == 201
-            assert session.tokens is not None
-            assert session.tokens.asked == 2
-            box.faults.clear()
-            box.faults.append(Fault(match="POST customerinvoice", kind="401"))
-            before = len(box.requests_log)
-            assert status(session.write("POST", "/v1/customerinvoice", INVOICE)) == 401
-            sent = [logged for logged in box.requests_log[before:] if "customerinvoice" in logged.path]
-            assert len(sent) == 2
-            assert session.tokens.asked == 3
+    with company(tmp_path, require_token=True, faults=(fault,)) as box, company_session(box) as session:
+        assert (sent(session), asked(session)) == (201, 2)
+        box.faults.clear()
+        box.faults.append(Fault(match="POST customerinvoice", kind="401"))
+        assert (sent(session), asked(session)) == (401, 3)
+
+        assert writes(box) == [401, 201, 401, 401]
 
 
 def test_a_token_that_ends_during_a_run_is_renewed(tmp_path: Path) -> None:
     """The API's own clock decides; what it refuses for that is sent again once, and nothing is doubled."""
     now = [time.time()]
-    with Sandbox(tmp_path, settings=Settings(require_token=True), clock=lambda: now[0]) as box:
-        with session_with(target_at(box.base_url, company=box.company_id)) as session:
-            for number in range(6):
-                now[0] += 3600 if number == 3 else 1
-                assert status(session.write("POST", "/v1/customerinvoice", INVOICE)) == 201
-            assert session.tokens is not None
-            assert session.tokens.asked == 2
-        answered = [logged.status for logged in box.requests_log if "customerinvoice" in logged.path]
+    with company(tmp_path, clock=lambda: now[0], require_token=True) as box, company_session(box) as session:
+        for number in range(6):
+            now[0] += 3600 if number == 3 else 1
+            assert sent(session) == 201
 
-    assert answered == [201, 201, 201, 401, 201, 201, 201]
+        assert asked(session) == 2
+        assert writes(box) == [201, 201, 201, 401, 201, 201, 201]
 
 
-def test_no_other_token_is_an_end_without_a_byte_sent() -> None:
+def test_no_other_token_is_an_end_without_a_byte_processed() -> None:
     """When the renewal is refused, the request was not processed: it says so, and why."""
     answers = iter([token_answer(), http(401), http(400, b'{"error": "invalid_client"}')])
     with Answers(lambda _n, _r: next(answers)) as server, session_with(target_at(server.base_url)) as session:
@@ -439,25 +472,31 @@ def test_no_other_token_is_an_end_without_a_byte_sent() -> None:
 
 
 def test_a_429_waits_and_sends_the_same_request_again(tmp_path: Path) -> None:
-    """It waits as long as the API says, then the same bytes go out; the document is there once."""
+    """It waits as long as the API says, then the same goes out; the document is there once."""
     clock = Clock()
-    fault = Fault(match="POST customerinvoice", kind="429", nth=1, retry_after_s=7)
-    with Sandbox(tmp_path, settings=Settings(faults=(fault,))) as box:
-        with session_with(target_at(box.base_url), tokens=False, wait=clock.wait) as session:
-            assert status(session.write("POST", "/v1/customerinvoice", INVOICE)) == 201
-        sent = [(logged.status, logged.body) for logged in box.requests_log]
+    faults = (
+        Fault(match="POST customerinvoice", kind="429", nth=1, retry_after_s=7),
+        Fault(match="GET customer", kind="429", nth=1, retry_after_s=9),
+    )
+    with company(tmp_path, faults=faults) as box, company_session(box, wait=clock.wait) as session:
+        assert sent(session) == 201
+        assert status(session.read(CUSTOMERS)) == 200
+        log = [(logged.status, logged.query, logged.body) for logged in box.requests_log]
 
-    assert clock.waits == [7.0]
-    assert sent == [(429, INVOICE), (201, INVOICE)]
+    assert clock.waits == [7.0, 9.0]
+    assert [entry[0] for entry in log] == [429, 201, 429, 200]
+    assert log[0][1:] == log[1][1:]
+    assert log[2][1:] == log[3][1:]
 
 
 def test_a_stop_while_it_waits_ends_without_sending(tmp_path: Path) -> None:
-    """Ctrl-C during a wait leaves the document unsent, whether the API or the pace asked for the wait."""
-    with Sandbox(tmp_path, settings=Settings(limit_per_hour=1)) as box:
-        with session_with(target_at(box.base_url), tokens=False, wait=lambda _seconds: True) as session:
-            assert status(session.read(CUSTOMERS)) == 200
-            result = session.write("POST", "/v1/customerinvoice", INVOICE)
+    """Ctrl-C during a wait for the window sends nothing more, neither a write nor a read."""
+    with company(tmp_path, limit_per_hour=1) as box, company_session(box, wait=lambda _seconds: True) as session:
+        assert status(session.read(CUSTOMERS)) == 200
+        assert session.turn() is False
+        result = session.read(CUSTOMERS)
         assert len(box.requests_log) == 1
+
     assert isinstance(result, NoAnswer)
     assert result.sent is False
     assert "stopped by hand" in result.reason
@@ -486,31 +525,24 @@ def test_how_long_a_429_wants_us_to_wait(headers: dict[str, str], seconds: float
 def test_250_writes_through_windows_of_100_need_waits_only(tmp_path: Path) -> None:
     """No document fails for the limit, none is turned away, and a few requests of each window stay for look-ups."""
     clock = Clock()
-    with Sandbox(tmp_path, settings=Settings(limit_per_hour=100), clock=clock) as box:
-        pace = Pace(clock=clock)
-        with session_with(target_at(box.base_url), tokens=False, pace=pace, wait=clock.wait) as session:
-            for _ in range(250):
-                assert status(session.write("POST", "/v1/customerinvoice", INVOICE)) == 201
-        answered = [logged.status for logged in box.requests_log]
+    with company(tmp_path, limit_per_hour=100, clock=clock) as box:
+        with company_session(box, pace=Pace(clock=clock), wait=clock.wait) as session:
+            assert {sent(session) for _ in range(250)} == {201}
+        assert writes(box) == [201] * 250
 
-    assert answered == [201] * 250
     long = [seconds for seconds in clock.waits if seconds > 1]
     assert len(long) == 2, "one wait for each window that was used up"
     assert sum(clock.waits) <= 2 * 3600 + 10
 
 
-def test_several_workers_share_one_window(tmp_path: Path) -> None:
-    """Eight threads never ask for more than the window has left; what one learns, all keep to."""
-    with Sandbox(tmp_path, settings=Settings(limit_per_hour=40, window_s=2)) as box:
-        pace = Pace(mild_per_s=0.0)
-        with session_with(target_at(box.base_url), tokens=False, pace=pace, wait=_really_wait) as session:
+def test_several_threads_share_one_window(tmp_path: Path) -> None:
+    """What one learns of the limit, all keep to, and every document is accepted in the end."""
+    with company(tmp_path, limit_per_hour=40, window_s=2) as box:
+        with company_session(box, pace=Pace(mild_per_s=0.0), wait=_really_wait) as session:
             assert status(session.read(CUSTOMERS)) == 200
             with ThreadPoolExecutor(8) as pool:
-                jobs = [pool.submit(session.write, "POST", "/v1/customerinvoice", INVOICE) for _ in range(70)]
-                assert {status(job.result(60)) for job in jobs} == {201}
-        created = [logged for logged in box.requests_log if logged.status == 201]
-
-    assert len(created) == 70
+                assert [job.result(60) for job in [pool.submit(sent, session) for _ in range(70)]] == [201] * 70
+        assert writes(box).count(201) == 70
 
 
 def _really_wait(seconds: float) -> bool:
@@ -555,9 +587,11 @@ def test_the_mild_default_holds_only_until_a_limit_is_known() -> None:
     """Four requests a second at first; with the first header what remains decides, and it is not slowed."""
     clock = Clock()
     pace = Pace(clock=clock)
-    assert [pace.delay_s(write=True) for _ in range(4)] == [0.0, 0.25, 0.5, 0.75]
+    assert [pace.delay_s(write=True) for _ in range(3)] == [0.0, 0.25, 0.25], "who has to wait takes no turn"
+    clock.now += 0.25
+    assert [pace.delay_s(write=True) for _ in range(2)] == [0.0, 0.25]
     pace.observe({"Content-Type": "application/json"})
-    assert pace.delay_s(write=True) == 1.0
+    assert pace.delay_s(write=False) == 0.25
     pace.observe(limits(remaining=400))
     assert [pace.delay_s(write=True) for _ in range(300)] == [0.0] * 300
 
@@ -565,10 +599,9 @@ def test_the_mild_default_holds_only_until_a_limit_is_known() -> None:
 def test_a_paced_session_keeps_to_the_mild_default(tmp_path: Path) -> None:
     """Where the API names no limit, twelve requests take about three seconds, and each goes out."""
     clock = Clock()
-    with Sandbox(tmp_path) as box:
-        with session_with(target_at(box.base_url), tokens=False, pace=Pace(clock=clock), wait=clock.wait) as session:
-            for _ in range(12):
-                assert status(session.read(CUSTOMERS)) == 200
+    with company(tmp_path) as box, company_session(box, pace=Pace(clock=clock), wait=clock.wait) as session:
+        assert {sent(session) for _ in range(6)} == {201}
+        assert {status(session.read(CUSTOMERS)) for _ in range(6)} == {200}
 
     assert 2.5 <= sum(clock.waits) <= 3.5
 

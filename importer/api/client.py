@@ -27,6 +27,7 @@ TIMEOUT_S: Final = (10.0, 250.0)
 #: Seconds to wait for the next byte of something that is only read, and can be asked for again.
 READ_TIMEOUT_S: Final = 60.0
 _MAX_BODY: Final = 1_000_000
+_MAX_READ: Final = 64_000_000
 #: Whatever goes wrong in an exchange means that no whole answer came; what it was decides only the words.
 _NO_ANSWER: Final = (requests.RequestException, HTTPError, http.client.HTTPException, OSError, ValueError)
 _phase = threading.local()
@@ -175,23 +176,23 @@ class Client:
         except _NO_ANSWER as error:
             return NoAnswer(sent=_phase.sent, reason=_reason(error), final=_is_final(error))
         with response:
-            content, whole = _body(response)
+            content, whole = _body(response, _MAX_READ if method == "GET" else _MAX_BODY)
             return Answer(
                 status=response.status_code, headers=dict(response.headers.items()), body=content, whole=whole
             )
 
 
-def _body(response: requests.Response) -> tuple[bytes, bool]:
-    content = b""
+def _body(response: requests.Response, most: int) -> tuple[bytes, bool]:
+    content = bytearray()
     try:
         for chunk in response.iter_content(65_536):
             content += chunk
-            if len(content) > _MAX_BODY:
+            if len(content) > most:
                 response.close()
-                return content[:_MAX_BODY], False
+                return bytes(content[:most]), False
     except _NO_ANSWER:
-        return content, False
-    return content, True
+        return bytes(content), False
+    return bytes(content), True
 
 
 def _is_final(error: Exception) -> bool:

@@ -50,7 +50,7 @@ class Pace:
                 self._resets_at = self.clock() + int(reset)
 
     def delay_s(self, *, write: bool) -> float:
-        """Return how long to wait before the next request, and count it as made.
+        """Return how long to wait before asking again; 0 counts the request as made.
 
         Units: seconds. A write leaves the reserve for look-ups untouched; a look-up may use it.
         """
@@ -59,9 +59,10 @@ class Pace:
             if self.remaining is None:
                 if not self.mild_per_s:
                     return 0.0
-                wait = max(self._next_at - now, 0.0)
-                self._next_at = max(self._next_at, now) + 1.0 / self.mild_per_s
-                return wait
+                if now < self._next_at:
+                    return self._next_at - now
+                self._next_at = now + 1.0 / self.mild_per_s
+                return 0.0
             if now >= self._resets_at:
                 self.remaining = None if self.limit is None else self.limit
             if self.remaining is None:

@@ -70,6 +70,8 @@ class TokenSource:
             raise TargetError(_refusal(target, "", answer)) from None
         except OAuth2Error as error:
             raise TargetError(_refusal(target, str(error.error or ""), answer)) from None
+        if not oauth.access_token:
+            raise TargetError(_refusal(target, "", answer))
         lifetime = float(str(oauth.expires_in or 0))
         self._token = str(oauth.access_token)
         self._ends_at = self.clock() + max(lifetime - _MARGIN_S, lifetime / 2)
