@@ -82,7 +82,7 @@ def make_project(folder: Path, rows: Iterable[Sequence[Any]], mapping: str = MAP
 
 def copy_sample(name: str, into: Path) -> Path:
     """Copy a sample's folder; return the copy."""
-    return shutil.copytree(SAMPLES / name, into / name)
+    return shutil.copytree(SAMPLES / name, into / name, ignore=shutil.ignore_patterns(".visma-import", "reports"))
 
 
 def environment(home: Path, **more: str) -> dict[str, str]:

@@ -64,7 +64,7 @@ def company(
         patch.setenv("COMPANY_CLIENT_ID", CLIENT)
         patch.setenv("COMPANY_CLIENT_SECRET", SECRET)
         for name in samples:
-            shutil.copytree(SAMPLES / name, project / name)
+            shutil.copytree(SAMPLES / name, project / name, ignore=shutil.ignore_patterns(".visma-import", "reports"))
         (project / "targets.yaml").write_text(
             TARGET.format(base_url=box.base_url + prefix, token_url=box.token_url, tenant_id=box.company_id),
             encoding="utf-8",

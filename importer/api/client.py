@@ -86,26 +86,25 @@ class _HeadLines:
         return getattr(self._source, name)
 
 
-class _WatchedConnection(HTTPConnection):
+class _Watched:
     """Note the moment from which bytes of the request may have left."""
 
-    response_class = _StrictResponse
+    sock: Any
+    connect: Any
 
     def send(self, data: Any) -> None:
         if self.sock is None:
             self.connect()
         _phase.sent = True
-        super().send(data)
+        super().send(data)  # type: ignore[misc]  # of the connection it is mixed into
 
 
-class _WatchedTlsConnection(HTTPSConnection):
+class _WatchedConnection(_Watched, HTTPConnection):
     response_class = _StrictResponse
 
-    def send(self, data: Any) -> None:
-        if self.sock is None:
-            self.connect()
-        _phase.sent = True
-        super().send(data)
+
+class _WatchedTlsConnection(_Watched, HTTPSConnection):
+    response_class = _StrictResponse
 
 
 class _Pool(HTTPConnectionPool):
