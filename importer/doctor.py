@@ -305,10 +305,14 @@ def _duration(seconds: int) -> str:
     return f"{minutes} min {rest} s" if minutes < _MINUTE_S else f"{minutes // _MINUTE_S} h {minutes % _MINUTE_S} min"
 
 
+#: A shorter text would blot out letters of every word.
+_SHORT: Final = 3
+
+
 def _without_secrets(step: Step, target: Target) -> Step:
     """Blot out what an answer may have said back."""
     secrets = [secret.reveal() for secret in (target.client_id, target.client_secret) if isinstance(secret, Secret)]
     message, advice = step.message, step.advice
-    for text in secrets:
+    for text in filter(lambda text: len(text) > _SHORT, secrets):
         message, advice = message.replace(text, "***"), advice.replace(text, "***")
     return replace(step, message=message, advice=advice)

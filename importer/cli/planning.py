@@ -108,16 +108,7 @@ def _print(given: Input, target: Target, documents: Sequence[Document], seconds:
             out.print(screen.printable(text), markup=False)
     counts = {name: sum(_action(document) == name for document in documents) for name in ("send", "skip", "blocked")}
     counted = ", ".join(f"{name} {count}" for name, count in counts.items())
-    out.print(f"To {target.name}: {counted}. About {duration(seconds)}.", markup=False)
+    out.print(f"To {target.name}: {counted}. About {screen.duration(seconds)}.", markup=False)
     screen.inserted(out, given.mapping.endpoint, documents)
     screen.totals(out, plan.totals)
     out.print("Nothing was sent.")
-
-
-def duration(seconds: float) -> str:
-    """Write a duration as people say it: `3 s`, `4 min`, `2 h 5 min`."""
-    whole = max(round(seconds), 1)
-    if whole < 60:  # noqa: PLR2004 - seconds in a minute
-        return f"{whole} s"
-    hours, minutes = divmod(round(whole / 60), 60)
-    return f"{hours} h {minutes} min" if hours else f"{minutes} min"

@@ -114,6 +114,15 @@ def inserted(out: Console, endpoint: Endpoint, documents: Sequence[Document]) ->
         out.print(f"Lines that would be inserted: {count}.")
 
 
+def duration(seconds: float) -> str:
+    """Write a duration as people say it: `3 s`, `4 min`, `2 h 5 min`."""
+    whole = max(round(seconds), 1)
+    if whole < 60:  # noqa: PLR2004 - seconds in a minute
+        return f"{whole} s"
+    hours, minutes = divmod(round(whole / 60), 60)
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min"
+
+
 def summary(out: Console, record: RunRecord, outcomes: Sequence[Outcome]) -> None:
     """Print the counts of a run, its totals and how it ended."""
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
@@ -164,6 +173,7 @@ class RunProgress:
     _task: Any = None
     _counts: dict[Status, int] = field(default_factory=dict)
     _said: int = 0
+    _wait_said: bool = False
 
     def __enter__(self) -> "RunProgress":
         screen = console(error=True)
@@ -195,12 +205,13 @@ class RunProgress:
             self._line(f"{self.done} of {self.total} documents: {counts}")
 
     def waiting(self, seconds: float) -> None:
-        """Note that the run waits for the API's request limit."""
-        text = f"the API's request limit is reached: waiting {seconds:.0f} s (Ctrl-C stops safely)"
+        """Count down while the run waits for the API's request limit; 0 ends the wait."""
         if self._bar is not None:
-            self._bar.update(self._task, description=text)
-        elif not self.quiet:
-            self._line(text)
+            left = f"request limit: {duration(seconds)} left (Ctrl-C is safe)"
+            self._bar.update(self._task, description=left if seconds >= 1 else "sending")
+        elif not self.quiet and seconds >= 1 and not self._wait_said:
+            self._line(f"The API's request limit is reached: waiting {duration(seconds)}. Ctrl-C stops safely.")
+        self._wait_said = seconds >= 1
 
     @staticmethod
     def _line(text: str) -> None:

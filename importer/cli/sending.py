@@ -2,6 +2,7 @@
 
 import secrets
 import sys
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
@@ -68,8 +69,13 @@ def connected(
     """
 
     def wait(seconds: float) -> bool:
-        progress.waiting(seconds)
-        return stop.wait(seconds)
+        ends_at = time.monotonic() + seconds
+        while (left := ends_at - time.monotonic()) > 0:
+            progress.waiting(left)
+            if stop.wait(min(left, 1.0)):
+                break
+        progress.waiting(0.0)
+        return stop.is_set()
 
     if isinstance(chosen, str):
         with Sandbox(project.sandbox, settings=settings(faults)) as box:
