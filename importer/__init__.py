@@ -9,13 +9,13 @@ Imports run one way down this list of floors; tests/test_floors.py proves it:
 
     0  errors, model, resources
     1  endpoints, fields, jsontext, yamlfile, locales, sandbox
-    2  values, schemacheck, compare, catalogue
+    2  values, schemacheck, compare, catalogue, expect
     3  literals, expression, workbook, target, journal_tables, causes
     4  mapping, mapping_schema, project, journal, api
     5  mapping_file, convert, template
     6  findings, decide
     7  plan, lookup
-    8  run, report, fetch, doctor, fetch_files
+    8  run, search, readback, resolve, report, fetch, doctor, fetch_files
     9  cli, __main__
 """
 

@@ -3,6 +3,7 @@
 Pure: what the journal knows is an argument.
 """
 
+import shlex
 from collections.abc import Iterable
 from collections.abc import Mapping as Dictionary
 from dataclasses import dataclass, field, replace
@@ -71,7 +72,7 @@ def _create(document: Document, known: Known) -> Document:
         return _already(document, past)
     message = (
         f"Accepted on {_day(past)}{_as_number(past)} (run {past.run_id}) with other content; nothing was sent. "
-        "Correct it in Visma, or take the row back to what was sent. A person has to decide."
+        f"Correct it in Visma, or take the row back to what was sent. {decision(document.key)}"
     )
     return replace(document, status=Status.CHANGED, message=message, number=past.number)
 
@@ -84,7 +85,7 @@ def _twin(document: Document, known: Known) -> Document:
     message = (
         f"The same content was accepted under the key {twin.key!r} on {_day(twin)}{_as_number(twin)} (run "
         f"{twin.run_id}). Nothing was sent. If it is another document, change what tells them apart; if not, delete "
-        "the row. A person has to decide."
+        f"the row. {decision(document.key)}"
     )
     return replace(document, status=Status.CHANGED, message=message)
 
@@ -113,7 +114,7 @@ def _already(document: Document, past: Past) -> Document:
 def _in_doubt(document: Document, past: Past) -> Document:
     message = (
         f"An attempt on {_day(past)} (run {past.run_id}) ended in doubt: it may or may not be in Visma. Nothing was "
-        "sent. Look it up in Visma before anything else."
+        f"sent. {settling(document.key)}"
     )
     return replace(document, status=Status.UNKNOWN, message=message, number=past.number)
 
@@ -121,9 +122,29 @@ def _in_doubt(document: Document, past: Past) -> Document:
 def _waits(document: Document, past: Past) -> Document:
     message = (
         f"It waits: an attempt with other content for {past.key!r} on {_day(past)} (run {past.run_id}) ended in doubt. "
-        "Look that one up in Visma first."
+        f"{settling(past.key)}"
     )
     return replace(document, status=Status.NOT_SENT, message=message, waits=True)
+
+
+def settling(key: str | None) -> str:
+    """Say how a document in doubt is settled."""
+    return (
+        f"Have it looked up: visma-import resolve. When you have seen it yourself: {_resolve(key)} --accepted NUMBER, "
+        "or --not-there."
+    )
+
+
+def decision(key: str | None) -> str:
+    """Say how a changed document is decided."""
+    return (
+        f"Then decide: {_resolve(key)} --accepted (Visma has it as it is here now), or --not-there (it is gone there, "
+        "send it)."
+    )
+
+
+def _resolve(key: str | None) -> str:
+    return f"visma-import resolve --key {shlex.quote(key or '')}"
 
 
 def _day(past: Past) -> str:

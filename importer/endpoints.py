@@ -36,6 +36,8 @@ class Endpoint:
     customer_field: str | None
     #: body field that carries the sender's own reference
     reference_field: str | None
+    #: body fields by which the list can be filtered for one record
+    identifiers: tuple[str, ...]
     #: body field that takes the lines; None where there are none
     lines: str | None
     #: `operation` written into a line that maps none
@@ -68,4 +70,7 @@ class Endpoint:
 def table() -> Dictionary[str, Endpoint]:
     """Return the endpoints by name, in the table's order."""
     raw = json.loads((resources.schemas() / "endpoints.json").read_text(encoding="utf-8"))
-    return {name: Endpoint(name=name, **{**row, "needed": tuple(row["needed"])}) for name, row in raw.items()}
+    return {
+        name: Endpoint(name=name, **{**row, "needed": tuple(row["needed"]), "identifiers": tuple(row["identifiers"])})
+        for name, row in raw.items()
+    }

@@ -29,10 +29,13 @@ class Attempt:
     key: str
     fingerprint: str
     identity: str
+    endpoint: str
     state: str
     claimed_at: str
     settled_at: str | None
     number: str | None
+    expect: str
+    server_at: str | None
 
 
 _COLUMNS: Final = tuple(tables.attempt.c[name] for name in Attempt.__dataclass_fields__)
@@ -82,8 +85,8 @@ class Journal:
             if rows:
                 connection.execute(tables.result.insert(), rows)
 
-    def claim(self, record: RunRecord, document: Document, outcome: Outcome, at: str) -> int:
-        """Commit that a document is about to be sent; return the attempt's id.
+    def claim(self, record: RunRecord, document: Document, outcome: Outcome, at: str, server_at: str) -> int:
+        """Commit that a document is about to be sent; return the attempt's id. `server_at` is the server's time.
 
         Raises: AlreadyClaimed when another attempt at it is live. JournalError when the claim cannot be written.
         """
@@ -97,6 +100,8 @@ class Journal:
             "repeatable": int(document.repeatable),
             "state": "sending",
             "claimed_at": at,
+            "expect": document.expect,
+            "server_at": server_at,
         }
         try:
             with self._transaction() as connection:
@@ -153,6 +158,66 @@ class Journal:
         )
         with self._transaction() as connection:
             return [Attempt(**row) for row in connection.execute(query).mappings()]
+
+    def doubtful(self, company: str) -> list[Attempt]:
+        """Return every attempt in flight or in doubt, in the order of the claims."""
+        attempt = tables.attempt
+        query = (
+            sa.select(*_COLUMNS)
+            .where(attempt.c.company == company, attempt.c.state.in_(("sending", "unknown")))
+            .order_by(attempt.c.attempt_id)
+        )
+        with self._transaction() as connection:
+            return [Attempt(**row) for row in connection.execute(query).mappings()]
+
+    def decide(self, attempt: Attempt, status: str, message: str, at: str, *, number: str | None, by: str) -> bool:
+        """Settle an attempt afterwards, and what its run's report says of it; false where it was settled meanwhile.
+
+        `by` says who: a look-up, or a person.
+        """
+        table, result = tables.attempt, tables.result
+        with self._transaction() as connection:
+            changed = connection.execute(
+                table.update()
+                .where(table.c.attempt_id == attempt.attempt_id, table.c.state == attempt.state)
+                .values(state=status, settled_at=at, number=number, decided_by=by)
+            )
+            if changed.rowcount and status in {"accepted", "not_sent", "unknown"}:
+                connection.execute(
+                    result.update()
+                    .where(result.c.run_id == attempt.run_id, result.c.key == attempt.key, result.c.status == "unknown")
+                    .values(status=status, number=number, message=message)
+                )
+        return bool(changed.rowcount)
+
+    def adopt(
+        self, record: RunRecord, outcome: Outcome, known: Attempt | None, number: str | None, at: str, by: str
+    ) -> None:
+        """Make a document's new content the accepted one, by a person's word."""
+        table = tables.attempt
+        values: dict[str, str | int | None]
+        with self._transaction() as connection:
+            if known is not None:
+                values = {"fingerprint": outcome.fingerprint, "settled_at": at, "decided_by": by}
+                values |= {"number": number} if number else {}
+                connection.execute(table.update().where(table.c.attempt_id == known.attempt_id).values(values))
+            else:
+                values = {
+                    "run_id": record.run_id,
+                    "company": record.company,
+                    "endpoint": record.endpoint,
+                    "key": outcome.key,
+                    "identity": outcome.key,
+                    "fingerprint": outcome.fingerprint,
+                    "repeatable": 0,
+                    "state": "accepted",
+                    "claimed_at": at,
+                    "settled_at": at,
+                    "number": number,
+                    "expect": "",
+                    "decided_by": by,
+                }
+                connection.execute(table.insert().values(values))
 
     def _live(self, company: str, endpoint: str, identity: str) -> Attempt | None:
         return next((a for a in self.live_attempts(company, endpoint) if a.identity == identity), None)

@@ -57,13 +57,19 @@ attempt = sa.Table(
     sa.Column(
         "state",
         sa.Text,
-        sa.CheckConstraint("state IN ('sending', 'accepted', 'rejected', 'not_sent', 'unknown')"),
+        sa.CheckConstraint("state IN ('sending', 'accepted', 'rejected', 'not_sent', 'unknown', 'withdrawn')"),
         nullable=False,
     ),
     sa.Column("claimed_at", sa.Text, nullable=False),
     sa.Column("settled_at", sa.Text),
     sa.Column("number", sa.Text),
     sa.Column("http_status", sa.Integer),
+    #: what it must look like in the API to be found again, JSON
+    sa.Column("expect", sa.Text, nullable=False),
+    #: who settled it afterwards: a look-up, or a person by name
+    sa.Column("decided_by", sa.Text),
+    #: the server's time at the claim
+    sa.Column("server_at", sa.Text),
     #: what the API said, whole, for support
     sa.Column("evidence", sa.Text),
 )
@@ -91,6 +97,8 @@ result = sa.Table(
     sa.Column("message", sa.Text, nullable=False),
     sa.Column("problems", sa.Text, nullable=False),
     sa.Column("sent_at", sa.Text),
+    #: of the content that was planned
+    sa.Column("fingerprint", sa.Text),
 )
 
 
@@ -112,6 +120,7 @@ def result_row(run_id: str, outcome: Outcome) -> dict[str, Any]:
         "position": outcome.position,
         "key": outcome.key,
         "rows": json.dumps(outcome.rows),
+        "fingerprint": outcome.fingerprint or None,
         "problems": json.dumps([asdict(problem) for problem in outcome.problems], ensure_ascii=False),
         **outcome_row(outcome),
     }
@@ -129,6 +138,7 @@ def read_outcome(row: Any) -> Outcome:
         message=row["message"],
         problems=tuple(Problem(**problem) for problem in json.loads(row["problems"])),
         sent_at=row["sent_at"],
+        fingerprint=row["fingerprint"] or "",
     )
 
 

@@ -100,6 +100,8 @@ class Document:
     identity: str = ""
     #: True where sending the same twice leaves what sending once leaves
     repeatable: bool = False
+    #: what it must look like in the API to be found again, as JSON
+    expect: str = ""
     #: the version that was read, where the write holds only for that one
     etag: str | None = None
     #: True where it waits for what became of an earlier attempt
@@ -143,6 +145,8 @@ class Outcome:
     problems: tuple[Problem, ...] = ()
     #: ISO 8601 UTC
     sent_at: str | None = None
+    #: of the content that was planned
+    fingerprint: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,6 +10,7 @@ from decimal import Decimal
 from typing import Any, Final
 
 from importer.convert import Converter, RowValues, line_tree, tree
+from importer.expect import expectation
 from importer.expression import Blank, param_view, row_view
 from importer.fields import Field, fields_of
 from importer.findings import (
@@ -212,6 +213,7 @@ class _Maker:
             fingerprint=rendered.fingerprint,
             identity=f"{key}\n{rendered.fingerprint}" if by_content else str(key),
             repeatable=self.mapping.endpoint.repeatable and not inserts,
+            expect=expectation(self.mapping.endpoint, rendered.data).dump(),
             customer=_text_of(rendered.data, self.mapping.endpoint.customer_field),
             number=_text_of(rendered.data, self.mapping.endpoint.number_field),
         )

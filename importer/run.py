@@ -9,20 +9,19 @@ from typing import Final, Protocol
 
 from importer.api.session import Session
 from importer.api.verdict import Then, Verdict, grouping, judge_action, judge_create, judge_update
-from importer.decide import Known, Past, known_from
+from importer.decide import Known, Past, decision, known_from, settling
 from importer.endpoints import Endpoint
 from importer.errors import DoubtError, JournalError, ProgramError, StoppedError
 from importer.journal import AlreadyClaimed, Attempt, Journal
 from importer.lookup import path_for, prove
 from importer.model import Document, Outcome, RunRecord, Status
+from importer.readback import confirm
 
 #: As many equal rejections in a row stop a run: what is wrong is not in the documents.
 SAME_REJECTIONS: Final = 25
 _EXPLAINED: Final = frozenset({Status.REJECTED, Status.NOT_SENT})
 _WAITING: Final = "The run ended before the document was sent. Run again."
-_IN_FLIGHT: Final = (
-    "The run ended while the document was being sent: it may or may not be in Visma. Look it up before anything else."
-)
+_IN_FLIGHT: Final = "The run ended while the document was being sent: it may or may not be in Visma."
 
 
 class Progress(Protocol):
@@ -64,6 +63,7 @@ def first_outcomes(documents: Sequence[Document]) -> list[Outcome]:
             number=_number(document),
             message=document.message if document.status else _WAITING,
             problems=document.problems,
+            fingerprint=document.fingerprint,
         )
         for position, document in enumerate(documents)
     ]
@@ -154,9 +154,13 @@ class Run:
     def _send_one(self, document: Document, position: int, outcomes: list[Outcome]) -> Verdict | None:
         """Claim, send and settle one document into its outcome; no verdict where another run has it."""
         outcome, claimed_at = outcomes[position], self.now()
-        in_flight = replace(outcome, status=Status.UNKNOWN, message=_IN_FLIGHT, sent_at=claimed_at)
+        in_flight = replace(
+            outcome, status=Status.UNKNOWN, message=f"{_IN_FLIGHT} {settling(document.key)}", sent_at=claimed_at
+        )
         try:
-            attempt = self.journal.claim(self.record, document, in_flight, claimed_at)
+            attempt = self.journal.claim(
+                self.record, document, in_flight, claimed_at, self.session.server_now().isoformat()
+            )
         except AlreadyClaimed as error:
             outcomes[position] = self._taken(outcome, document, error.attempt)
             return None
@@ -174,19 +178,25 @@ class Run:
             status=verdict.status,
             number=verdict.number,
             http_status=verdict.http_status,
-            message=self.explain(verdict.message) if verdict.status in _EXPLAINED else verdict.message,
+            message=self._message(document, verdict),
             sent_at=None if verdict.status is Status.NOT_SENT else claimed_at,
         )
         self.journal.settle(self.record, attempt, settled, self.now(), verdict.evidence)
         outcomes[position] = settled
         return verdict
 
+    def _message(self, document: Document, verdict: Verdict) -> str:
+        if verdict.status is Status.UNKNOWN:
+            return f"{verdict.message} {settling(document.key)}"
+        return self.explain(verdict.message) if verdict.status in _EXPLAINED else verdict.message
+
     def _exchange(self, document: Document) -> Verdict:
         path = path_for(self.path, document.key or "")
         headers = {"If-Match": f'"{document.etag}"'} if document.etag else {}
         result = self.session.write(self.endpoint.method, path, document.body, headers)
         if self.endpoint.kind == "create":
-            return judge_create(result, asked_number=document.number)
+            verdict = judge_create(result, asked_number=document.number)
+            return confirm(self.session, self.endpoint, document, verdict)
         if self.endpoint.kind == "update":
             return judge_update(result, number=document.key)
         verdict = judge_action(result, number=document.key)
@@ -198,7 +208,7 @@ class Run:
         """Return the outcome of a document that another run claimed since the plan was made."""
         if attempt.state == "accepted":
             same = attempt.fingerprint == document.fingerprint
-            text = "nothing was sent." if same else "with other content; nothing was sent. A person has to decide."
+            text = "nothing was sent." if same else f"with other content; nothing was sent. {decision(document.key)}"
             status = Status.ALREADY_ACCEPTED if same else Status.CHANGED
             taken = replace(
                 outcome,

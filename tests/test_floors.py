@@ -19,13 +19,13 @@ FLOORS = {
         (
             "errors model resources",
             "endpoints fields jsontext yamlfile locales sandbox",
-            "values schemacheck compare catalogue",
+            "values schemacheck compare catalogue expect",
             "literals expression workbook target journal_tables causes",
             "mapping mapping_schema project journal api",
             "mapping_file convert template",
             "findings decide",
             "plan lookup",
-            "run report fetch doctor fetch_files",
+            "run search readback resolve report fetch doctor fetch_files",
             "cli __main__",
         )
     )
@@ -46,7 +46,7 @@ OFFLINE = {
         "values",
         "schemacheck",
     ),
-    *("compare", "catalogue", "causes", "literals", "expression", "workbook", "mapping", "mapping_schema"),
+    *("compare", "catalogue", "expect", "causes", "literals", "expression", "workbook", "mapping", "mapping_schema"),
     *("mapping_file", "convert", "template", "findings", "decide", "plan"),
 }
 NETWORK_AND_DATABASE = {"requests", "urllib3", "urllib", "http", "socket", "ssl", "sqlalchemy", "sqlite3", "psycopg"}

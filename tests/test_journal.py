@@ -54,7 +54,7 @@ def outcome(key: str = "F0001", position: int = 0, status: Status = Status.NOT_S
 def claim(journal: Journal, of: RunRecord, content: str) -> int:
     """Claim F0001 with a body that has this fingerprint."""
     document = Document(key="F0001", rows=(2,), identity="F0001", fingerprint=content * 64)
-    return journal.claim(of, document, outcome(), NOW)
+    return journal.claim(of, document, outcome(), NOW, NOW)
 
 
 @pytest.fixture

@@ -5,9 +5,13 @@ A write goes out again only after 401 (once, with another token): the API turned
 every failure that may pass.
 """
 
+import time
 from collections.abc import Callable
 from collections.abc import Mapping as Dictionary
+from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -36,6 +40,21 @@ class Session:
     pace: Pace = field(default_factory=lambda: Pace(mild_per_s=0.0))
     #: waits a number of seconds; true when somebody stopped the run meanwhile
     wait: Callable[[float], bool] = ignore_wait
+    #: the server's time as an answer told it, and when by our own counter
+    _server_time: tuple[datetime, float] | None = field(default=None, init=False)
+
+    def server_now(self) -> datetime:
+        """Return the time by the server's clock, as far as an answer has told it; else by ours."""
+        if self._server_time is None:
+            return datetime.now(UTC)
+        seen, at = self._server_time
+        return seen + timedelta(seconds=time.monotonic() - at)
+
+    def _note_time(self, answer: Answer) -> None:
+        text = next((value for name, value in answer.headers.items() if name.lower() == "date"), "")
+        with suppress(ValueError, TypeError, OverflowError):
+            seen = parsedate_to_datetime(text)
+            self._server_time = (seen if seen.tzinfo else seen.replace(tzinfo=UTC), time.monotonic())
 
     def turn(self) -> bool:
         """Wait until a write may go out; false when somebody stopped the run meanwhile."""
@@ -86,6 +105,7 @@ class Session:
             if isinstance(result, NoAnswer):
                 return result
             self.pace.observe(result.headers)
+            self._note_time(result)
             if result.status == _UNAUTHORIZED and self.tokens and token and not renewed:
                 renewed = True
                 try:

@@ -42,6 +42,8 @@ class Verdict:
     wait_s: float = 0.0
     #: what the API said, whole
     evidence: str = ""
+    #: the number that the answer names where another was asked for
+    other_number: str | None = None
     #: True where an action was taken on and its end is not known yet
     queued: bool = False
 
@@ -107,7 +109,7 @@ def _created(answer: Answer, asked: str | None) -> Verdict:
             f"Visma answered 201 for the number {number!r}, but {asked!r} was asked for. Look both up in Visma before "
             "anything else: the number series may not take numbers of our own."
         )
-        return Verdict(status=Status.UNKNOWN, message=message, number=number, **facts)
+        return Verdict(status=Status.UNKNOWN, message=message, other_number=number, **facts)
     return Verdict(status=Status.ACCEPTED, message="", number=number, **facts)
 
 

@@ -180,6 +180,65 @@ def history(journal_path: Path | None, *, as_json: bool, quiet: bool) -> int:  #
     return 0
 
 
+@cli.command()
+@_with(
+    click.option("--key", metavar="KEY", help="Settle this document by your own word."),
+    click.option("--endpoint", metavar="NAME", help="Its endpoint, where the key stands for several documents."),
+    click.option("--run", "run_id", metavar="RUN", help="Settle all documents of this run by your own word."),
+    click.option(
+        "--accepted", is_flag=False, flag_value="", metavar="[NUMBER]", help="It is in Visma, under this number."
+    ),
+    click.option("--not-there", is_flag=True, help="It is not in Visma: the next run sends it."),
+    click.option(
+        "--settle-after",
+        type=click.IntRange(min=0),
+        default=600,
+        show_default=True,
+        metavar="SECONDS",
+        help="How long Visma may still be working on what was sent, before absence counts.",
+    ),
+    click.option("--yes", is_flag=True, help="Ask nothing."),
+    _TARGET,
+    _JOURNAL,
+    *_EVERYWHERE,
+)
+def resolve(
+    key: str | None,
+    run_id: str | None,
+    accepted: str | None,
+    target: str | None,
+    journal_path: Path | None,
+    *,
+    not_there: bool,
+    as_json: bool,
+    quiet: bool,
+    **rest: Any,
+) -> int:
+    """Settle unknown documents by looking them up, or by your word: --key KEY --accepted NUMBER or --not-there."""
+    from importer.cli import settling
+    from importer.journal import open_journal
+    from importer.project import project_here
+    from importer.target import choose
+
+    by_hand = key is not None or run_id is not None
+    if by_hand != (accepted is not None or not_there) or (accepted is not None and not_there) or (key and run_id):
+        raise UsageError(
+            "Say --key KEY or --run RUN together with --accepted [NUMBER] or --not-there; or none of them."
+        )
+    project = project_here(Path.cwd())
+    chosen = choose(project.folder, target)
+    journal = open_journal(journal_path or project.journal, create=False)
+    word = settling.Word(not not_there, accepted or None, yes=rest["yes"])
+    try:
+        if key is not None:
+            return settling.decide_key(project, chosen, journal, key, rest["endpoint"], word)
+        if run_id is not None:
+            return settling.decide_run(project, chosen, journal, run_id, word)
+        return settling.resolve_all(project, chosen, journal, rest["settle_after"], as_json=as_json, quiet=quiet)
+    finally:
+        journal.close()
+
+
 cli.add_command(fetch)
 cli.add_command(doctor)
 

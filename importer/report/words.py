@@ -14,7 +14,7 @@ MEANINGS: Final[Dictionary[Status, str]] = {
     Status.FILTERED: "Left out by the mapping or the command; nothing was sent. Check that this is meant.",
     Status.REJECTED: "Visma refused it, so it is not there. Correct what the message says, then run again.",
     Status.NOT_SENT: "It never reached Visma. Run again to send it.",
-    Status.UNKNOWN: "It may or may not be in Visma. Look it up there; do not enter or send it again before that.",
+    Status.UNKNOWN: "It may or may not be in Visma. Do not enter it by hand; run 'visma-import resolve' first.",
 }
 _EXITS: Final = {
     0: "Every document was accepted, already accepted or filtered.",

@@ -1,0 +1,203 @@
+"""Settle documents in doubt from the command line: by looking them up, or by a person's word."""
+
+import getpass
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from threading import Event
+
+import click
+
+from importer.cli import screen
+from importer.cli.inputs import print_json
+from importer.cli.sending import Connection, connected
+from importer.cli.stream import say
+from importer.endpoints import Endpoint, table
+from importer.errors import StartError, UsageError
+from importer.expect import number_of
+from importer.journal import Attempt, Journal
+from importer.lookup import Found, read_one
+from importer.model import Outcome, RunRecord, Status
+from importer.project import Project
+from importer.resolve import Resolver, Settlement
+from importer.run import now_utc
+from importer.target import Target
+
+_BY_LOOKING = "look-up"
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """Hold a person's decision: accepted (perhaps with its number) or not there."""
+
+    accepted: bool
+    number: str | None
+    yes: bool
+
+
+def resolve_all(
+    project: Project, chosen: str | Target, journal: Journal, settle_after_s: float, *, as_json: bool, quiet: bool
+) -> int:
+    """Look up everything in doubt; return 0 when nothing is left, else 5."""
+    out = screen.console(error=as_json)
+    done: list[tuple[Attempt, Settlement]] = []
+    with connected(chosen, project, screen.RunProgress(quiet=True), Event()) as connection:
+        attempts = journal.doubtful(connection.target.company)
+        resolver = _resolver(connection, journal, attempts, settle_after_s)
+        for attempt in attempts:
+            settlement = resolver.settle(table()[attempt.endpoint], attempt)
+            state = settlement.status.value
+            message = settlement.message
+            journal.decide(attempt, state, message, now_utc(), number=settlement.number, by=_BY_LOOKING)
+            done.append((attempt, settlement))
+    left = sum(settlement.status is Status.UNKNOWN for _, settlement in done)
+    if as_json:
+        print_json({"documents": [_row(attempt, settlement) for attempt, settlement in done], "unknown": left})
+    elif not quiet:
+        for attempt, settlement in done:
+            out.print(f"{settlement.status}  {attempt.endpoint}  {attempt.key}", markup=False)
+            out.print(f"    {settlement.message}{_advice(attempt, settlement)}", markup=False)
+    out.print(f"{len(done)} in doubt, {len(done) - left} settled, {left} left.")
+    return 5 if left else 0
+
+
+def _advice(attempt: Attempt, settlement: Settlement) -> str:
+    if settlement.status is not Status.UNKNOWN:
+        return ""
+    return f"\n    When you know: visma-import resolve --key {attempt.key!r} --accepted NUMBER, or --not-there"
+
+
+def _row(attempt: Attempt, settlement: Settlement) -> dict[str, str | None]:
+    return {
+        "endpoint": attempt.endpoint,
+        "key": attempt.key,
+        "run_id": attempt.run_id,
+        "status": settlement.status.value,
+        "number": settlement.number,
+        "message": settlement.message,
+    }
+
+
+def _resolver(connection: Connection, journal: Journal, attempts: Sequence[Attempt], settle_after_s: float) -> Resolver:
+    target = connection.target
+    # the embedded sandbox takes a number that is sent, so that one that is missing there is not there
+    numbering = {"": "manual"} if target.simulated else target.numbering
+    resolver = Resolver(connection.session, numbering, settle_after_s)
+    for name in {attempt.endpoint for attempt in attempts}:
+        resolver.know(name, journal.live_attempts(target.company, name))
+    return resolver
+
+
+def decide_key(
+    project: Project, chosen: str | Target, journal: Journal, key: str, endpoint: str | None, word: Word
+) -> int:
+    """Settle one document by a person's word: in doubt, accepted, or changed."""
+    with connected(chosen, project, screen.RunProgress(quiet=True), Event()) as connection:
+        attempt = _attempt_of(journal, connection.target.company, key, endpoint)
+        changed = _changed(journal, connection.target.company, key, endpoint)
+        if attempt is None and changed is None:
+            raise UsageError(f"The journal knows no document with the key {key!r} in this company.")
+        name = attempt.endpoint if attempt else changed[0].endpoint if changed else ""
+        _show(connection, table()[name], word.number or (attempt.number if attempt else None), key)
+        _ask(word, f"{name} {key}")
+        if word.accepted and changed is not None and (attempt is None or attempt.state == "accepted"):
+            _adopt(journal, changed, attempt, word.number)
+        elif attempt is None:
+            raise UsageError(f"{key!r}: there is no attempt to take back.")
+        else:
+            _decide(journal, attempt, word)
+    say(f"{key}: noted as {'accepted' if word.accepted else 'not there'}, by {_person()}.")
+    return 0
+
+
+def decide_run(project: Project, chosen: str | Target, journal: Journal, run_id: str, word: Word) -> int:
+    """Settle all documents of a run by a person's word: the `changed` ones as accepted, or all in doubt."""
+    record = journal.run(run_id)
+    outcomes = [outcome for outcome in journal.outcomes(record.run_id) if outcome.status is Status.CHANGED]
+    with connected(chosen, project, screen.RunProgress(quiet=True), Event()) as connection:
+        if connection.target.company != record.company:
+            raise UsageError(f"Run {record.run_id} was for another company. Name its target: --target {record.target}")
+        doubtful = [a for a in journal.doubtful(record.company) if a.run_id == record.run_id]
+        count = len(doubtful) + len(outcomes)
+        _ask(word, f"{count} documents of run {record.run_id}")
+        for attempt in doubtful:
+            _decide(journal, attempt, Word(word.accepted, None, yes=True))
+        for outcome in outcomes:
+            live = _attempt_of(journal, record.company, outcome.key or "", record.endpoint)
+            if word.accepted:
+                _adopt(journal, (record, outcome), live, None)
+            elif live is not None:
+                _decide(journal, live, word)
+    say(f"{count} documents: noted as {'accepted' if word.accepted else 'not there'}, by {_person()}.")
+    return 0
+
+
+def _attempt_of(journal: Journal, company: str, key: str, endpoint: str | None) -> Attempt | None:
+    names = [endpoint] if endpoint else list(table())
+    found = [a for name in names for a in journal.live_attempts(company, name) if a.key == key]
+    if len({attempt.endpoint for attempt in found}) > 1:
+        listed = ", ".join(sorted({attempt.endpoint for attempt in found}))
+        raise UsageError(f"{key!r} stands for several documents ({listed}). Say which: --endpoint NAME.")
+    doubtful = [attempt for attempt in found if attempt.state != "accepted"]
+    newest = doubtful or found
+    return newest[-1] if newest else None
+
+
+def _changed(journal: Journal, company: str, key: str, endpoint: str | None) -> tuple[RunRecord, Outcome] | None:
+    """Return the latest run that called the document changed, unless a later one did not."""
+    for record, _ in journal.runs():
+        if record.company != company or (endpoint and record.endpoint != endpoint):
+            continue
+        for outcome in journal.outcomes(record.run_id):
+            if outcome.key == key and outcome.status is not Status.FILTERED:
+                return (record, outcome) if outcome.status is Status.CHANGED else None
+    return None
+
+
+def _show(connection: Connection, endpoint: Endpoint, number: str | None, key: str) -> None:
+    """Tell what the API says of the document, before anybody decides."""
+    if not number:
+        say(f"{key}: no number is known, so it cannot be shown.", error=True)
+        return
+    found = read_one(connection.session, endpoint, number)
+    if isinstance(found, Found):
+        told = {
+            name: found.data.get(name) for name in ("documentDate", "status", "amount", "name") if found.data.get(name)
+        }
+        shown = ", ".join(f"{name} {value}" for name, value in told.items())
+        say(f"Visma has {number_of(endpoint, found.data) or number}: {screen.printable(shown)}", error=True)
+    else:
+        say(f"Visma says of {number}: {found or 'there is no such document'}", error=True)
+
+
+def _ask(word: Word, what: str) -> None:
+    if word.yes:
+        return
+    if not sys.stdin.isatty():
+        raise StartError("Nobody can be asked here. Say --yes. Nothing was changed.")
+    if not click.confirm(f"Note {what} as {'accepted' if word.accepted else 'not there'}?", err=True):
+        raise StartError("Nothing was changed.")
+
+
+def _decide(journal: Journal, attempt: Attempt, word: Word) -> None:
+    at, by = now_utc(), _person()
+    if word.accepted:
+        number = word.number or attempt.number
+        message = f"{by} saw it in Visma{f' as {number}' if number else ''} on {at[:10]}."
+        journal.decide(attempt, "accepted", message, at, number=number, by=by)
+        return
+    state = "withdrawn" if attempt.state == "accepted" else "not_sent"
+    message = f"{by} found on {at[:10]} that it is not in Visma. Run again to send it."
+    journal.decide(attempt, state, message, at, number=attempt.number, by=by)
+
+
+def _adopt(journal: Journal, changed: tuple[RunRecord, Outcome], live: Attempt | None, number: str | None) -> None:
+    record, outcome = changed
+    journal.adopt(record, outcome, live, number or outcome.number, now_utc(), _person())
+
+
+def _person() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return "somebody"

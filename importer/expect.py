@@ -1,0 +1,132 @@
+"""What a document in the API must look like to be the one that was sent. Pure.
+
+It is kept in the journal beside the attempt, since a doubtful attempt is looked for later, perhaps without the
+workbook. A name is kept as a fingerprint only.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping as Dictionary
+from dataclasses import asdict, dataclass, field
+from decimal import Decimal
+from typing import Any
+
+from importer.endpoints import Endpoint
+from importer.jsontext import plain
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Expectation:
+    """Hold what identifies a document that was sent, and what it must agree with."""
+
+    #: the number that was asked for
+    number: str | None = None
+    #: True where the body says that the series takes it
+    overrides: bool = False
+    reference: str | None = None
+    customer: str | None = None
+    #: `2025-01-27`
+    day: str | None = None
+    currency: str | None = None
+    lines: int | None = None
+    #: net amount in the document's currency, where the body tells it; plain digits
+    amount: str | None = None
+    #: SHA-256 of the name of a customer
+    name: str | None = None
+    #: values by filter of the list, such as corporateId
+    identifiers: Dictionary[str, str] = field(default_factory=dict)
+
+    def dump(self) -> str:
+        """Write it as JSON."""
+        return json.dumps({name: value for name, value in asdict(self).items() if value}, ensure_ascii=False)
+
+    @classmethod
+    def load(cls, text: str | None) -> "Expectation":
+        """Read it back."""
+        return cls(**json.loads(text)) if text else cls()
+
+
+def expectation(endpoint: Endpoint, body: Dictionary[str, Any]) -> Expectation:
+    """Return what a body, once it was accepted, is known by."""
+    lines = body.get(endpoint.lines, []) if endpoint.lines else None
+    is_document = endpoint.lines is not None
+    return Expectation(
+        number=_value(body, endpoint.number_field),
+        overrides=_inner(body, "overrideNumberSeries") is True,
+        reference=_value(body, endpoint.reference_field),
+        customer=_value(body, endpoint.customer_field) if is_document else None,
+        day=(_value(body, "documentDate") or "")[:10] or None,
+        currency=_value(body, "currencyId") if is_document else None,
+        lines=None if lines is None else len(lines),
+        amount=_amount(lines) if lines else None,
+        name=None if is_document else _digest(_value(body, "name")),
+        identifiers={name: value for name in endpoint.identifiers if (value := _value(body, name))},
+    )
+
+
+def _inner(body: Dictionary[str, Any], name: str) -> Any:
+    found = body.get(name)
+    return found.get("value") if isinstance(found, dict) else found
+
+
+def _value(body: Dictionary[str, Any], name: str | None) -> str | None:
+    found = _inner(body, name) if name else None
+    return found if isinstance(found, str) and found else None
+
+
+def _digest(name: str | None) -> str | None:
+    return hashlib.sha256(name.encode()).hexdigest() if name else None
+
+
+def _amount(lines: list[dict[str, Any]]) -> str | None:
+    """Return the sum of the lines where each says its amount, or quantity and price without a discount."""
+    total = Decimal(0)
+    for line in lines:
+        manual = _inner(line, "manualAmountInCurrency")
+        parts = [_inner(line, name) for name in ("quantity", "unitPriceInCurrency")]
+        if any(
+            _inner(line, name) is not None for name in ("discountPercent", "discountAmountInCurrency", "discountCode")
+        ):
+            return None
+        if manual is not None:
+            total += Decimal(manual)
+        elif all(part is not None for part in parts):
+            total += Decimal(parts[0]) * Decimal(parts[1])
+        else:
+            return None
+    return plain(total)
+
+
+def differences(endpoint: Endpoint, expected: Expectation, read: Dictionary[str, Any]) -> list[str]:
+    """Name what a document read from the API does not share with the one that was sent.
+
+    Source: FACTS 8.1 (CONFIRMED): in read forms the customer is an object with its number.
+    """
+    party = read.get("customer")
+    pairs = [
+        ("customer", expected.customer, party.get("number") if isinstance(party, dict) else None),
+        ("date", expected.day, str(read.get("documentDate") or "")[:10]),
+        ("currency", expected.currency, read.get("currencyId")),
+    ]
+    if expected.name:
+        pairs.append(("name", expected.name, _digest(str(read.get("name") or ""))))
+    found = [name for name, sent, there in pairs if sent and sent != there]
+    lines = read.get(endpoint.lines or "")
+    if expected.lines is not None and isinstance(lines, list) and len(lines) != expected.lines:
+        found.append("number of lines")
+    return found
+
+
+def other_amount(expected: Expectation, read: Dictionary[str, Any]) -> str | None:
+    """Return the net amount that stands there where it is another than was sent."""
+    there = read.get("detailTotalInCurrency")
+    if expected.amount is None or not isinstance(there, int | Decimal):
+        return None
+    return None if Decimal(expected.amount) == Decimal(there) else plain(Decimal(there))
+
+
+def number_of(endpoint: Endpoint, read: Dictionary[str, Any]) -> str | None:
+    """Return the number of a document that was read."""
+    name = endpoint.number_field or "number"
+    value = read.get(name)
+    return value if isinstance(value, str) and value else None
