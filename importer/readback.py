@@ -1,5 +1,6 @@
 """Read a created document back where its answer left its number open. Never writes."""
 
+from collections.abc import Mapping as Dictionary
 from dataclasses import replace
 from typing import Any
 
@@ -11,12 +12,19 @@ from importer.model import Document, Status
 from importer.search import Unreadable, by_number, candidates
 
 
-def confirm(session: Session, endpoint: Endpoint, document: Document, verdict: Verdict) -> Verdict:
+def confirm(
+    session: Session, endpoint: Endpoint, document: Document, verdict: Verdict, taken: Dictionary[str, str]
+) -> Verdict:
     """Return the verdict on a create once its number is certain.
 
     An answer that names another number than was asked for is believed only where our document stands there; a number
-    that the answer did not name is looked up.
+    that the answer did not name, or that is another document's (`taken`: its key), is looked up.
     """
+    owner = taken.get(verdict.number or "")
+    if owner is not None and owner != document.key:
+        verdict = replace(verdict, number=None, message="The answer named the number of another document.")
+        looked_up = confirm(session, endpoint, document, verdict, {})
+        return looked_up if looked_up.number else replace(verdict, status=Status.UNKNOWN)
     expected = Expectation.load(document.expect)
     try:
         if verdict.other_number:

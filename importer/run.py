@@ -98,6 +98,8 @@ class Run:
     flight: Flight = field(default_factory=Flight)
     #: puts cause and advice into the message of a document that the API refused
     explain: Callable[[str], str] = str
+    #: numbers that documents of the journal have, with their keys
+    taken: dict[str, str] = field(default_factory=dict)
 
     def execute(self, documents: Sequence[Document]) -> tuple[RunRecord, list[Outcome]]:
         """Send every document that has no status yet; return how the run and each document ended.
@@ -196,7 +198,10 @@ class Run:
         result = self.session.write(self.endpoint.method, path, document.body, headers)
         if self.endpoint.kind == "create":
             verdict = judge_create(result, asked_number=document.number)
-            return confirm(self.session, self.endpoint, document, verdict)
+            verdict = confirm(self.session, self.endpoint, document, verdict, self.taken)
+            if verdict.status is Status.ACCEPTED and verdict.number:
+                self.taken[verdict.number] = document.key or ""
+            return verdict
         if self.endpoint.kind == "update":
             return judge_update(result, number=document.key)
         verdict = judge_action(result, number=document.key)

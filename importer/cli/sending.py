@@ -128,7 +128,8 @@ def _send(errand: Errand, stop: Event, flight: Flight) -> tuple[RunRecord, list[
     progress = screen.RunProgress(quiet=options.quiet)
     with connected(errand.chosen, errand.project, progress, stop, options.rehearse) as (target, session):
         record = new_record(given, run_id=secrets.token_hex(4), target=target.name, company=target.company)
-        documents = decide(given.plan.documents, known(journal, record.company, endpoint.name), kind=endpoint.kind)
+        past = known(journal, record.company, endpoint.name)
+        documents = decide(given.plan.documents, past, kind=endpoint.kind)
         if not target.simulated and _to_send(documents):
             probe(session, endpoint)
         documents = prepare(session, given.mapping, documents)
@@ -139,6 +140,7 @@ def _send(errand: Errand, stop: Event, flight: Flight) -> tuple[RunRecord, list[
         progress.total = _to_send(documents)
         path, explain = endpoint.path[given.mapping.api], _explainer(given)
         job = Run(record, endpoint, path, journal, session, progress, stop, flight=flight, explain=explain)
+        job.taken = {found.number: found.key for found in past.accepted.values() if found.number}
         try:
             with progress:
                 return job.execute(documents)
