@@ -15,7 +15,7 @@ Imports run one way down this list of floors; tests/test_floors.py proves it:
     5  mapping_file, convert, template
     6  findings, decide
     7  plan, lookup
-    8  run, search, readback, resolve, report, fetch, doctor, fetch_files
+    8  run, search, readback, preflight, resolve, report, fetch, doctor, fetch_files
     9  cli, __main__
 """
 

@@ -15,7 +15,8 @@ from importer.endpoints import Endpoint
 from importer.expect import Expectation, number_of
 from importer.lookup import Found, read_one
 
-_PAGE_SIZE: Final = 500
+#: Rows asked for at a time; the API may give fewer.
+PAGE_SIZE: Final = 500
 _MAX_PAGES: Final = 200
 _OK: Final = 200
 
@@ -85,7 +86,7 @@ def rows(
 
     Raises: Unreadable when a page fails or the list has no end.
     """
-    size = _PAGE_SIZE
+    size = PAGE_SIZE
     for page in range(1, _MAX_PAGES + 1):
         answer = session.read(endpoint.read_path, {**filters, "pageNumber": str(page), "pageSize": str(size)})
         if isinstance(answer, NoAnswer):

@@ -25,7 +25,7 @@ FLOORS = {
             "mapping_file convert template",
             "findings decide",
             "plan lookup",
-            "run search readback resolve report fetch doctor fetch_files",
+            "run search readback preflight resolve report fetch doctor fetch_files",
             "cli __main__",
         )
     )

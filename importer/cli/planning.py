@@ -15,6 +15,7 @@ from importer.errors import StartError
 from importer.journal import open_journal
 from importer.lookup import prepare, probe
 from importer.model import Document, Status
+from importer.preflight import look_before
 from importer.project import Project
 from importer.run import known
 from importer.target import Target
@@ -35,12 +36,12 @@ def show_plan(
     """Print the plan and return the exit code: 3 where problems would keep the run from starting."""
     progress = screen.RunProgress(quiet=True)
     with connected(chosen, project, progress, Event()) as connection:
-        documents = decide(
-            given.plan.documents,
-            _known(given, project, connection.target, journal_path),
-            kind=given.mapping.endpoint.kind,
-        )
+        endpoint = given.mapping.endpoint
+        past = _known(given, project, connection.target, journal_path)
+        documents = decide(given.plan.documents, past, kind=endpoint.kind)
         documents = prepare(connection.session, given.mapping, documents)
+        numbers = {found.number: found.key for found in past.accepted.values() if found.number}
+        documents = look_before(connection.session, endpoint, documents, numbers)
         seconds = _predict(connection, given, documents)
     code = StartError.exit_code if given.plan.problems else 0
     if as_json:

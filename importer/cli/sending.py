@@ -27,6 +27,7 @@ from importer.errors import ImportFailed, StartError
 from importer.journal import Journal
 from importer.lookup import prepare, probe
 from importer.model import Document, Outcome, RunRecord, Status
+from importer.preflight import look_before
 from importer.project import Project
 from importer.report import write_report
 from importer.report.json_file import results
@@ -132,7 +133,8 @@ def _send(errand: Errand, stop: Event, flight: Flight) -> tuple[RunRecord, list[
         documents = decide(given.plan.documents, past, kind=endpoint.kind)
         if not target.simulated and _to_send(documents):
             probe(session, endpoint)
-        documents = prepare(session, given.mapping, documents)
+        numbers = {found.number: found.key for found in past.accepted.values() if found.number}
+        documents = look_before(session, endpoint, prepare(session, given.mapping, documents), numbers)
         check_equations(record, first_outcomes(documents))
         if not options.quiet:
             _announce(screen.console(error=options.json), given, target, documents)
@@ -140,7 +142,7 @@ def _send(errand: Errand, stop: Event, flight: Flight) -> tuple[RunRecord, list[
         progress.total = _to_send(documents)
         path, explain = endpoint.path[given.mapping.api], _explainer(given)
         job = Run(record, endpoint, path, journal, session, progress, stop, flight=flight, explain=explain)
-        job.taken = {found.number: found.key for found in past.accepted.values() if found.number}
+        job.taken = numbers
         try:
             with progress:
                 return job.execute(documents)
