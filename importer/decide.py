@@ -37,9 +37,11 @@ class Known:
     doubtful: Dictionary[str, Past] = field(default_factory=dict)
     #: accepted bodies by fingerprint
     by_body: Dictionary[str, Past] = field(default_factory=dict)
+    #: key and fingerprint of what a person said is not in Visma
+    waived: frozenset[tuple[str, str]] = frozenset()
 
 
-def known_from(attempts: Iterable[Past]) -> Known:
+def known_from(attempts: Iterable[Past], waived: frozenset[tuple[str, str]] = frozenset()) -> Known:
     """Return what attempts, in the order of their claims, add up to."""
     identities: dict[str, Past] = {}
     accepted: dict[str, Past] = {}
@@ -53,7 +55,7 @@ def known_from(attempts: Iterable[Past]) -> Known:
             doubtful.pop(past.key, None)
         else:
             doubtful[past.key] = past
-    return Known(by_identity=identities, accepted=accepted, doubtful=doubtful, by_body=bodies)
+    return Known(by_identity=identities, accepted=accepted, doubtful=doubtful, by_body=bodies, waived=waived)
 
 
 def decide(documents: Iterable[Document], known: Known, *, kind: str) -> tuple[Document, ...]:
@@ -80,7 +82,7 @@ def _create(document: Document, known: Known) -> Document:
 def _twin(document: Document, known: Known) -> Document:
     """Hold a create whose content an earlier run had accepted under another key."""
     twin = known.by_body.get(document.fingerprint)
-    if twin is None:
+    if twin is None or (document.key, document.fingerprint) in known.waived:
         return document
     message = (
         f"The same content was accepted under the key {twin.key!r} on {_day(twin)}{_as_number(twin)} (run "

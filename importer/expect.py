@@ -127,6 +127,8 @@ def other_amount(expected: Expectation, read: Dictionary[str, Any]) -> str | Non
 
 def number_of(endpoint: Endpoint, read: Dictionary[str, Any]) -> str | None:
     """Return the number of a document that was read."""
-    name = endpoint.number_field or "number"
-    value = read.get(name)
+    if endpoint.number_field:
+        value = read.get(endpoint.number_field)
+    else:
+        value = read.get("referenceNumber", read.get("number"))
     return value if isinstance(value, str) and value else None

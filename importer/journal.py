@@ -160,15 +160,30 @@ class Journal:
             return [Attempt(**row) for row in connection.execute(query).mappings()]
 
     def doubtful(self, company: str) -> list[Attempt]:
-        """Return every attempt in flight or in doubt, in the order of the claims."""
-        attempt = tables.attempt
+        """Return every attempt in flight or in doubt that no later accepted one made pointless, in order."""
+        attempt, later = tables.attempt, tables.attempt.alias("later")
+        superseded = sa.exists().where(
+            attempt.c.repeatable == 1,
+            later.c.state == "accepted",
+            later.c.attempt_id > attempt.c.attempt_id,
+            *(later.c[name] == attempt.c[name] for name in ("company", "endpoint", "key")),
+        )
         query = (
             sa.select(*_COLUMNS)
-            .where(attempt.c.company == company, attempt.c.state.in_(("sending", "unknown")))
+            .where(attempt.c.company == company, attempt.c.state.in_(("sending", "unknown")), ~superseded)
             .order_by(attempt.c.attempt_id)
         )
         with self._transaction() as connection:
             return [Attempt(**row) for row in connection.execute(query).mappings()]
+
+    def waived(self, company: str, endpoint: str) -> frozenset[tuple[str, str]]:
+        """Return key and fingerprint of what a person said is not in Visma, so that it is sent whatever is found."""
+        attempt = tables.attempt
+        query = sa.select(attempt.c.key, attempt.c.fingerprint).where(
+            attempt.c.company == company, attempt.c.endpoint == endpoint, attempt.c.state == "withdrawn"
+        )
+        with self._transaction() as connection:
+            return frozenset((key, fingerprint) for key, fingerprint in connection.execute(query))
 
     def decide(self, attempt: Attempt, status: str, message: str, at: str, *, number: str | None, by: str) -> bool:
         """Settle an attempt afterwards, and what its run's report says of it; false where it was settled meanwhile.
@@ -190,34 +205,34 @@ class Journal:
                 )
         return bool(changed.rowcount)
 
-    def adopt(
-        self, record: RunRecord, outcome: Outcome, known: Attempt | None, number: str | None, at: str, by: str
-    ) -> None:
+    def adopt(self, known: Attempt, outcome: Outcome, number: str | None, at: str, by: str) -> None:
         """Make a document's new content the accepted one, by a person's word."""
-        table = tables.attempt
-        values: dict[str, str | int | None]
+        values = {"fingerprint": outcome.fingerprint, "settled_at": at, "decided_by": by}
+        values |= {"number": number} if number else {}
         with self._transaction() as connection:
-            if known is not None:
-                values = {"fingerprint": outcome.fingerprint, "settled_at": at, "decided_by": by}
-                values |= {"number": number} if number else {}
-                connection.execute(table.update().where(table.c.attempt_id == known.attempt_id).values(values))
-            else:
-                values = {
-                    "run_id": record.run_id,
-                    "company": record.company,
-                    "endpoint": record.endpoint,
-                    "key": outcome.key,
-                    "identity": outcome.key,
-                    "fingerprint": outcome.fingerprint,
-                    "repeatable": 0,
-                    "state": "accepted",
-                    "claimed_at": at,
-                    "settled_at": at,
-                    "number": number,
-                    "expect": "",
-                    "decided_by": by,
-                }
-                connection.execute(table.insert().values(values))
+            connection.execute(
+                tables.attempt.update().where(tables.attempt.c.attempt_id == known.attempt_id).values(values)
+            )
+
+    def word(self, record: RunRecord, outcome: Outcome, state: str, at: str, *, number: str | None, by: str) -> None:
+        """Write down a person's word on a document that no attempt stands behind: accepted, or withdrawn."""
+        values = {
+            "run_id": record.run_id,
+            "company": record.company,
+            "endpoint": record.endpoint,
+            "key": outcome.key,
+            "identity": outcome.key,
+            "fingerprint": outcome.fingerprint,
+            "repeatable": 0,
+            "state": state,
+            "claimed_at": at,
+            "settled_at": at,
+            "number": number,
+            "expect": "",
+            "decided_by": by,
+        }
+        with self._transaction() as connection:
+            connection.execute(tables.attempt.insert().values(values))
 
     def _live(self, company: str, endpoint: str, identity: str) -> Attempt | None:
         return next((a for a in self.live_attempts(company, endpoint) if a.identity == identity), None)

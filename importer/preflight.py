@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from importer.api.session import Session
-from importer.decide import decision
+from importer.decide import Known, decision
 from importer.endpoints import Endpoint
 from importer.errors import TargetError
 from importer.expect import Expectation, differences, number_of
@@ -50,16 +50,20 @@ class _Index:
 
 
 def look_before(
-    session: Session, endpoint: Endpoint, documents: Sequence[Document], known_numbers: Dictionary[str, str]
+    session: Session, endpoint: Endpoint, documents: Sequence[Document], known: Known
 ) -> tuple[Document, ...]:
     """Return the documents; those that are in the API without the journal knowing have a status now.
 
-    `known_numbers` are the numbers that the journal has, with their keys. Raises: TargetError when the API cannot be
-    searched, so that nothing may be written.
+    Raises: TargetError when the API cannot be searched, so that nothing may be written.
     """
     if endpoint.kind != "create":
         return tuple(documents)
-    expected = {document.key: Expectation.load(document.expect) for document in documents if document.status is None}
+    known_numbers = {past.number: past.key for past in known.accepted.values() if past.number}
+    expected = {
+        document.key: Expectation.load(document.expect)
+        for document in documents
+        if document.status is None and (document.key, document.fingerprint) not in known.waived
+    }
     sought = {key: what for key, what in expected.items() if _lookups(what)}
     if not sought:
         return tuple(documents)

@@ -49,7 +49,13 @@ class Resolver:
         self.numbers[endpoint] = {attempt.number: attempt.key for attempt in found if attempt.number}
 
     def settle(self, endpoint: Endpoint, attempt: Attempt) -> Settlement:
-        """Return what looking tells of one attempt."""
+        """Return what looking tells of one attempt; a number that it found is nobody else's from then on."""
+        settlement = self._settle(endpoint, attempt)
+        if settlement.number and settlement.status is Status.ACCEPTED:
+            self.numbers.setdefault(endpoint.name, {})[settlement.number] = attempt.key
+        return settlement
+
+    def _settle(self, endpoint: Endpoint, attempt: Attempt) -> Settlement:
         if endpoint.kind == "update":
             return _stays("The same update may be sent again: run again.")
         if endpoint.kind == "action":
@@ -106,7 +112,7 @@ class Resolver:
     def _absent(self, endpoint: Endpoint, attempt: Attempt, expected: Expectation) -> Settlement:
         """Conclude that a document is not there, where that can be concluded."""
         age = self._age_s(attempt)
-        if age < self.settle_after_s:
+        if self.settle_after_s and age < self.settle_after_s:
             wait = self.settle_after_s - age
             return _stays(f"It is not there yet; Visma may still be working on it. Resolve again in {wait:.0f} s.")
         regime = self.numbering.get(endpoint.resource, self.numbering.get("", ""))

@@ -38,7 +38,7 @@ def now_utc() -> str:
 
 def known(journal: Journal, company: str, endpoint: str) -> Known:
     """Return what the journal knows of a company and an endpoint."""
-    return known_from(
+    attempts = (
         Past(
             key=attempt.key,
             identity=attempt.identity,
@@ -50,6 +50,7 @@ def known(journal: Journal, company: str, endpoint: str) -> Known:
         )
         for attempt in journal.live_attempts(company, endpoint)
     )
+    return known_from(attempts, journal.waived(company, endpoint))
 
 
 def first_outcomes(documents: Sequence[Document]) -> list[Outcome]:

@@ -221,7 +221,12 @@ def resolve(
     from importer.target import choose
 
     by_hand = key is not None or run_id is not None
-    if by_hand != (accepted is not None or not_there) or (accepted is not None and not_there) or (key and run_id):
+    if (
+        by_hand != (accepted is not None or not_there)
+        or (accepted is not None and not_there)
+        or (key and run_id)
+        or (run_id and accepted)
+    ):
         raise UsageError(
             "Say --key KEY or --run RUN together with --accepted [NUMBER] or --not-there; or none of them."
         )

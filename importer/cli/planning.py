@@ -40,8 +40,7 @@ def show_plan(
         past = _known(given, project, connection.target, journal_path)
         documents = decide(given.plan.documents, past, kind=endpoint.kind)
         documents = prepare(connection.session, given.mapping, documents)
-        numbers = {found.number: found.key for found in past.accepted.values() if found.number}
-        documents = look_before(connection.session, endpoint, documents, numbers)
+        documents = look_before(connection.session, endpoint, documents, past)
         seconds = _predict(connection, given, documents)
     code = StartError.exit_code if given.plan.problems else 0
     if as_json:

@@ -133,8 +133,7 @@ def _send(errand: Errand, stop: Event, flight: Flight) -> tuple[RunRecord, list[
         documents = decide(given.plan.documents, past, kind=endpoint.kind)
         if not target.simulated and _to_send(documents):
             probe(session, endpoint)
-        numbers = {found.number: found.key for found in past.accepted.values() if found.number}
-        documents = look_before(session, endpoint, prepare(session, given.mapping, documents), numbers)
+        documents = look_before(session, endpoint, prepare(session, given.mapping, documents), past)
         check_equations(record, first_outcomes(documents))
         if not options.quiet:
             _announce(screen.console(error=options.json), given, target, documents)
@@ -142,7 +141,7 @@ def _send(errand: Errand, stop: Event, flight: Flight) -> tuple[RunRecord, list[
         progress.total = _to_send(documents)
         path, explain = endpoint.path[given.mapping.api], _explainer(given)
         job = Run(record, endpoint, path, journal, session, progress, stop, flight=flight, explain=explain)
-        job.taken = numbers
+        job.taken = {found.number: found.key for found in past.accepted.values() if found.number}
         try:
             with progress:
                 return job.execute(documents)

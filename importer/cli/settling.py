@@ -88,26 +88,65 @@ def _resolver(connection: Connection, journal: Journal, attempts: Sequence[Attem
     return resolver
 
 
+@dataclass(frozen=True, slots=True)
+class _Matter:
+    """Hold what there is to decide on one document: an attempt, or a run that called it changed, or both."""
+
+    endpoint: str
+    attempt: Attempt | None
+    changed: tuple[RunRecord, Outcome] | None
+
+
 def decide_key(
     project: Project, chosen: str | Target, journal: Journal, key: str, endpoint: str | None, word: Word
 ) -> int:
     """Settle one document by a person's word: in doubt, accepted, or changed."""
     with connected(chosen, project, screen.RunProgress(quiet=True), Event()) as connection:
-        attempt = _attempt_of(journal, connection.target.company, key, endpoint)
-        changed = _changed(journal, connection.target.company, key, endpoint)
-        if attempt is None and changed is None:
-            raise UsageError(f"The journal knows no document with the key {key!r} in this company.")
-        name = attempt.endpoint if attempt else changed[0].endpoint if changed else ""
-        _show(connection, table()[name], word.number or (attempt.number if attempt else None), key)
-        _ask(word, f"{name} {key}")
-        if word.accepted and changed is not None and (attempt is None or attempt.state == "accepted"):
-            _adopt(journal, changed, attempt, word.number)
-        elif attempt is None:
-            raise UsageError(f"{key!r}: there is no attempt to take back.")
-        else:
-            _decide(journal, attempt, word)
+        matter = _matter(journal, connection.target.company, key, endpoint)
+        number = word.number or (matter.attempt.number if matter.attempt else None)
+        if matter.changed and not number:
+            number = matter.changed[1].number
+        _show(connection, table()[matter.endpoint], number, key)
+        _ask(word, f"{matter.endpoint} {key}")
+        _carry_out(journal, matter, word)
     say(f"{key}: noted as {'accepted' if word.accepted else 'not there'}, by {_person()}.")
     return 0
+
+
+def _matter(journal: Journal, company: str, key: str, endpoint: str | None) -> _Matter:
+    """Return the one document that a key stands for.
+
+    Raises: UsageError where it stands for none or for several.
+    """
+    found = []
+    for name in [endpoint] if endpoint else list(table()):
+        live = [attempt for attempt in journal.live_attempts(company, name) if attempt.key == key]
+        doubtful = [attempt for attempt in live if attempt.state != "accepted"]
+        newest = doubtful or live
+        matter = _Matter(name, newest[-1] if newest else None, _changed(journal, company, key, name))
+        found += [matter] if matter.attempt or matter.changed else []
+    if not found:
+        raise UsageError(f"The journal knows no document with the key {key!r} in this company.")
+    if len(found) > 1:
+        listed = ", ".join(sorted(matter.endpoint for matter in found))
+        raise UsageError(f"{key!r} stands for several documents ({listed}). Say which: --endpoint NAME.")
+    return found[0]
+
+
+def _carry_out(journal: Journal, matter: _Matter, word: Word) -> None:
+    attempt, changed = matter.attempt, matter.changed
+    settled = attempt is None or attempt.state == "accepted"
+    if changed is not None and settled and word.accepted:
+        number = word.number or changed[1].number
+        if attempt is not None:
+            journal.adopt(attempt, changed[1], number, now_utc(), _person())
+        else:
+            journal.word(*changed, "accepted", now_utc(), number=number, by=_person())
+        return
+    if attempt is not None:
+        _decide(journal, attempt, word)
+    if changed is not None and settled:
+        journal.word(*changed, "withdrawn", now_utc(), number=None, by=_person())
 
 
 def decide_run(project: Project, chosen: str | Target, journal: Journal, run_id: str, word: Word) -> int:
@@ -122,31 +161,17 @@ def decide_run(project: Project, chosen: str | Target, journal: Journal, run_id:
         _ask(word, f"{count} documents of run {record.run_id}")
         for attempt in doubtful:
             _decide(journal, attempt, Word(word.accepted, None, yes=True))
+        live = {a.key: a for a in journal.live_attempts(record.company, record.endpoint)}
         for outcome in outcomes:
-            live = _attempt_of(journal, record.company, outcome.key or "", record.endpoint)
-            if word.accepted:
-                _adopt(journal, (record, outcome), live, None)
-            elif live is not None:
-                _decide(journal, live, word)
+            _carry_out(journal, _Matter(record.endpoint, live.get(outcome.key or ""), (record, outcome)), word)
     say(f"{count} documents: noted as {'accepted' if word.accepted else 'not there'}, by {_person()}.")
     return 0
 
 
-def _attempt_of(journal: Journal, company: str, key: str, endpoint: str | None) -> Attempt | None:
-    names = [endpoint] if endpoint else list(table())
-    found = [a for name in names for a in journal.live_attempts(company, name) if a.key == key]
-    if len({attempt.endpoint for attempt in found}) > 1:
-        listed = ", ".join(sorted({attempt.endpoint for attempt in found}))
-        raise UsageError(f"{key!r} stands for several documents ({listed}). Say which: --endpoint NAME.")
-    doubtful = [attempt for attempt in found if attempt.state != "accepted"]
-    newest = doubtful or found
-    return newest[-1] if newest else None
-
-
-def _changed(journal: Journal, company: str, key: str, endpoint: str | None) -> tuple[RunRecord, Outcome] | None:
+def _changed(journal: Journal, company: str, key: str, endpoint: str) -> tuple[RunRecord, Outcome] | None:
     """Return the latest run that called the document changed, unless a later one did not."""
     for record, _ in journal.runs():
-        if record.company != company or (endpoint and record.endpoint != endpoint):
+        if record.company != company or record.endpoint != endpoint:
             continue
         for outcome in journal.outcomes(record.run_id):
             if outcome.key == key and outcome.status is not Status.FILTERED:
@@ -189,11 +214,6 @@ def _decide(journal: Journal, attempt: Attempt, word: Word) -> None:
     state = "withdrawn" if attempt.state == "accepted" else "not_sent"
     message = f"{by} found on {at[:10]} that it is not in Visma. Run again to send it."
     journal.decide(attempt, state, message, at, number=attempt.number, by=by)
-
-
-def _adopt(journal: Journal, changed: tuple[RunRecord, Outcome], live: Attempt | None, number: str | None) -> None:
-    record, outcome = changed
-    journal.adopt(record, outcome, live, number or outcome.number, now_utc(), _person())
 
 
 def _person() -> str:
