@@ -3,6 +3,7 @@
 oauthlib writes the request and reads the answer; the exchange is our own client's, so that nothing is redirected.
 """
 
+import re
 import threading
 import time
 from collections.abc import Callable
@@ -72,7 +73,7 @@ class TokenSource:
             raise TargetError(_refusal(target, str(error.error or ""), answer)) from None
         if not oauth.access_token:
             raise TargetError(_refusal(target, "", answer))
-        lifetime = float(str(oauth.expires_in or 0))
+        lifetime = _seconds(oauth.expires_in)
         self._token = str(oauth.access_token)
         self._ends_at = self.clock() + max(lifetime - _MARGIN_S, lifetime / 2)
 
@@ -86,13 +87,19 @@ class TokenSource:
             failed = isinstance(result, NoAnswer) or result.status >= _SERVER_ERROR or not result.whole
             if not failed or attempt == _TRIES or (isinstance(result, NoAnswer) and result.final):
                 break
-            self.sleep(float(4 ** (attempt - 1)) / 4)
+            self.sleep(4 ** (attempt - 1) / 4)
         if isinstance(result, NoAnswer):
             raise TargetError(
                 f"No token for target {self.target.name!r}: {result.reason} ({address.hostname}). Check token_url, "
                 "the network and its proxy."
             )
         return result
+
+
+def _seconds(text: object) -> int:
+    """Return a lifetime in whole seconds; 0 where it is none, so that the next request asks again."""
+    found = re.match("[0-9]{1,9}", str(text))
+    return int(found[0]) if found else 0
 
 
 def _reveal(secret: Any) -> str:

@@ -33,5 +33,5 @@ def seconds_to_wait(answer: Answer) -> float:
         return min(max(delta.total_seconds(), 0.0), _MAX_S)
     for text in (after, by_name.get("x-ratelimit-reset", "")):
         if _is_count(text):
-            return min(float(text), _MAX_S)
+            return min(int(text), _MAX_S)
     return _DEFAULT_S

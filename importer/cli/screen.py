@@ -18,6 +18,7 @@ from importer.report.words import MEANINGS
 from importer.values import shown
 
 _MAX_SHOWN: Final = 200
+_MAX_PLACES: Final = 6
 _COLOURS: Final = {
     Status.ACCEPTED: "green",
     Status.ALREADY_ACCEPTED: "cyan",
@@ -56,22 +57,29 @@ def place(problem: Problem, columns: Sequence[str | None]) -> str:
 
 
 def problems(out: Console, found: Sequence[Problem], columns: Sequence[str | None], *, heading: str) -> None:
-    """Print problems, each with its place, column, value and what to do."""
+    """Print problems with place, column, value and what to do; those that read the same together."""
     if not found:
         return
     out.print(f"[bold]{escape(heading)}[/]")
-    for problem in found[:_MAX_SHOWN]:
-        parts = [place(problem, columns)]
-        if problem.column:
-            parts.append(problem.column)
-        if problem.value is not None and repr(problem.value) not in problem.message:
-            parts.append(repr(problem.value[:80]))
+    alike: dict[tuple[str | None, str], list[Problem]] = {}
+    for problem in found:
+        alike.setdefault((problem.column, problem.message), []).append(problem)
+    for (column, message), group in list(alike.items())[:_MAX_SHOWN]:
+        places = [place(problem, columns) for problem in group]
+        parts = [
+            ", ".join(places[:_MAX_PLACES]) + (f" and {len(places) - _MAX_PLACES} more" if places[_MAX_PLACES:] else "")
+        ]
+        if column:
+            parts.append(column)
+        values = list(dict.fromkeys(problem.value for problem in group if problem.value is not None))
+        if values and repr(values[0]) not in message:
+            parts.append(", ".join(repr(value[:80]) for value in values[:_MAX_PLACES]))
         head = "  ".join(filter(None, parts))
         if head:
             out.print(f"  [yellow]{escape(head)}[/]")
-        out.print(f"    {escape(printable(problem.message))}")
-    if len(found) > _MAX_SHOWN:
-        out.print(f"  ... and {len(found) - _MAX_SHOWN} more; --json lists them all.")
+        out.print(f"    {escape(message)}")
+    if len(alike) > _MAX_SHOWN:
+        out.print(f"  ... and {len(alike) - _MAX_SHOWN} more; --json lists them all.")
 
 
 def plan_problems(
