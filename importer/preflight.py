@@ -117,12 +117,14 @@ def _judged(
     document: Document, endpoint: Endpoint, expected: Expectation, index: _Index, known_numbers: Dictionary[str, str]
 ) -> Document:
     hits = index.hits(expected)
-    own = [read for read in hits if not differences(endpoint, expected, read)]
+    own = [
+        read
+        for read in hits
+        if not differences(endpoint, expected, read)
+        and known_numbers.get(number_of(endpoint, read) or "", document.key) == document.key
+    ]
     if own:
         number = number_of(endpoint, own[0])
-        owner = known_numbers.get(number or "")
-        if owner is not None and owner != document.key:
-            return document
         message = (
             f"It is in Visma already as {number}, without this journal knowing of it; nothing was sent. "
             f"{decision(document.key)}"
