@@ -240,16 +240,17 @@ def collapse(sheet: Sheet, documents: list[Document], counts: Dictionary[str, in
 
 def scattered_keys(sheet: Sheet, documents: list[Document]) -> list[Problem]:
     """Warn of documents whose rows do not stand together."""
+    #: how many rows that hold anything stand above each row, this one counted
+    filled = {row.number: count for count, row in enumerate((row for row in sheet.rows if not row.blank), start=1)}
     problems = []
     for document in documents:
-        if document.key is not None and document.rows[-1] - document.rows[0] >= len(document.rows):
-            between = [row for row in sheet.rows if document.rows[0] < row.number < document.rows[-1]]
-            if any(not row.blank and row.number not in document.rows for row in between):
-                message = (
-                    f"The rows of document {document.key!r} do not stand together ({row_list(document.rows)}); "
-                    "they form one document."
-                )
-                problems.append(Problem(sheet=sheet.name, row=document.rows[0], code="scattered_rows", message=message))
+        spots = [filled[row] for row in document.rows if row in filled]
+        if document.key is not None and spots and max(spots) - min(spots) >= len(spots):
+            message = (
+                f"The rows of document {document.key!r} do not stand together ({row_list(document.rows)}); "
+                "they form one document."
+            )
+            problems.append(Problem(sheet=sheet.name, row=document.rows[0], code="scattered_rows", message=message))
     return problems
 
 
