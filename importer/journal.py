@@ -277,7 +277,10 @@ def open_journal(path: Path, *, create: bool = True) -> Journal:
     """
     shown = str(path)
     if not create and not path.exists():
-        raise JournalError(f"There is no journal {shown!r} yet; the first 'visma-import run' makes it.")
+        raise JournalError(
+            f"There is no journal {shown!r}: change into the folder of the mapping, or of targets.yaml, or the first "
+            "'visma-import run' makes it."
+        )
     _make_private(path)
     engine = sa.create_engine(f"sqlite:///{path}")
     sa.event.listen(engine, "connect", _prepare_sqlite)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from collections.abc import Mapping as Dictionary
 from dataclasses import dataclass, replace
 from decimal import Decimal
-from typing import Any, Final
+from typing import Any
 
 from importer.convert import Converter, RowValues, line_tree, tree
 from importer.expect import expectation
@@ -30,8 +30,6 @@ from importer.mapping import Mapping
 from importer.model import Document, FieldValue, Problem, Row, Status, Total
 from importer.template import BodyTemplate
 from importer.workbook import Sheet
-
-_SHOWN_KEYS: Final = 60
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

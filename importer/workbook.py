@@ -9,6 +9,7 @@ import json
 import re
 import warnings
 import zipfile
+import zlib
 from collections.abc import Iterator
 from collections.abc import Mapping as Dictionary
 from contextlib import contextmanager, suppress
@@ -26,6 +27,22 @@ from importer.values import cell_value, clean, shown
 
 #: Custom document property by which a report of this program is known when it is given to `run` again.
 REPORT_MARK: Final = "visma-import report"
+#: What zipfile, zlib, the XML parser and openpyxl raise on a damaged, encrypted or oddly packed workbook. A
+#: RuntimeError is zipfile's word for a password and for a compression it does not know; a refused entity is a
+#: ValueError.
+UNREADABLE: Final = (
+    ArithmeticError,
+    AssertionError,
+    AttributeError,
+    EOFError,
+    LookupError,
+    RuntimeError,
+    SyntaxError,
+    TypeError,
+    ValueError,
+    zipfile.BadZipFile,
+    zlib.error,
+)
 _ERRORS: Final = {
     "#NULL!",
     "#DIV/0!",
@@ -121,7 +138,6 @@ def opened(file: Path) -> Iterator[tuple[Any, zipfile.ZipFile]]:
     Raises: WorkbookError when it is not a workbook that can be read safely.
     """
     import openpyxl
-    from defusedxml import DefusedXmlException
 
     try:
         handle = file.open("rb")
@@ -139,15 +155,7 @@ def opened(file: Path) -> Iterator[tuple[Any, zipfile.ZipFile]]:
                     book.close()
         except WorkbookError:
             raise
-        except (
-            zipfile.BadZipFile,
-            KeyError,
-            ValueError,
-            EOFError,
-            TypeError,
-            SyntaxError,
-            DefusedXmlException,
-        ) as error:
+        except (*UNREADABLE, OSError) as error:
             reason = str(error).splitlines()[0][:120] if str(error) else type(error).__name__
             raise WorkbookError(
                 f"The workbook {file.name!r} is damaged or incomplete ({reason}). Open it in Excel, save it again as "

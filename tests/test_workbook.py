@@ -396,3 +396,34 @@ def test_a_lost_cell_far_away_costs_neither_time_nor_memory(
     count, last, megabytes = map(int, done.stdout.split())
     assert (count, last) == rows
     assert megabytes < 1000
+
+
+def test_a_workbook_damaged_at_any_byte_is_read_or_told(make_workbook: Any) -> None:
+    """A byte turned over anywhere in the file, its packed parts too, never looks like a bug of the program."""
+    file = make_workbook([["Name", "Amount"], *([f"Kunde {number}", number] for number in range(40))])
+    whole = file.read_bytes()
+    told = 0
+    for spot in range(0, len(whole), 23):
+        file.write_bytes(whole[:spot] + bytes([whole[spot] ^ 0xFF]) + whole[spot + 1 :])
+        try:
+            read(file)
+        except WorkbookError:
+            told += 1
+
+    assert told > 10
+
+
+@pytest.mark.parametrize(("spot", "value"), [(8, 0x63), (6, 0x01)], ids=["packed in an unknown way", "encrypted"])
+def test_a_part_that_cannot_be_unpacked_is_told(make_workbook: Any, spot: int, value: int) -> None:
+    """A part under a password or packed by other means is a damaged workbook to its user."""
+    file = make_workbook([["Name"], ["Kunde"]])
+    raw = bytearray(file.read_bytes())
+    for magic, offset in ((b"PK\x01\x02", spot + 2), (b"PK\x03\x04", spot)):
+        start = raw.find(magic)
+        while start >= 0:
+            raw[start + offset] |= value
+            start = raw.find(magic, start + 4)
+    file.write_bytes(raw)
+
+    with pytest.raises(WorkbookError, match="damaged or incomplete"):
+        read(file)

@@ -7,32 +7,16 @@ calculated and give linked blank cells a text. Each of these is put right here.
 import re
 import warnings
 import zipfile
-import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final
-from xml.etree.ElementTree import ParseError
+from typing import Any
 
 from openpyxl.reader.excel import ExcelReader
 
 from importer.errors import WorkbookError
 from importer.model import RunRecord
-from importer.workbook import opened, sha256
-
-_UNREADABLE: Final = (
-    ArithmeticError,
-    AssertionError,
-    AttributeError,
-    EOFError,
-    LookupError,
-    NotImplementedError,
-    ParseError,
-    TypeError,
-    ValueError,
-    zipfile.BadZipFile,
-    zlib.error,
-)
+from importer.workbook import UNREADABLE, opened, sha256
 
 
 class _ExactReader(ExcelReader):
@@ -79,7 +63,7 @@ def legible(record: RunRecord) -> Iterator[None]:
     """
     try:
         yield
-    except _UNREADABLE as error:
+    except UNREADABLE as error:
         reason = str(error).splitlines()[0][:120] if str(error) else type(error).__name__
         raise WorkbookError(f"The workbook {record.workbook_name!r} cannot be copied ({reason}).") from error
 
