@@ -6,39 +6,19 @@ from typing import Any
 
 import pytest
 from babel.numbers import format_decimal
+from converting import DAY, code, field, where
 from hypothesis import given
 from hypothesis import strategies as st
 
-from importer.fields import Field, Kind
+from importer.fields import Kind
 from importer.jsontext import plain
-from importer.locales import DateFormat, Locale, locale, parse_number
-from importer.model import Fault, FieldValue
-from importer.values import Options, cell_value, convert
+from importer.locales import DateFormat, locale, parse_number
+from importer.model import Fault
 
 LOCALES = ("nb-NO", "nn-NO", "sv-SE", "da-DK", "fi-FI", "en-GB", "de-DE")
 COMMA = ("nb-NO", "nn-NO", "sv-SE", "da-DK", "fi-FI", "de-DE")
 NORDIC_SPACE = ("nb-NO", "nn-NO", "sv-SE", "fi-FI")
 GROUPS_BY_POINT = ("da-DK", "de-DE")
-DAY = date(2025, 1, 27)
-
-
-def where(name: str | None) -> Locale | None:
-    return locale(name) if name else None
-
-
-def field(
-    cell: Any, kind: Kind, name: str | None = None, form: str | None = None, **options: Any
-) -> FieldValue | Fault:
-    """Return what a field of a kind takes from a cell, in a locale and under the cell's number format."""
-    spec = Field(name="it", description="", kind=kind)
-    return convert(cell_value(cell, form), Options(field=spec, kind=kind, **options), where(name), form)
-
-
-def code(result: object) -> str:
-    """Return the code of a fault, or the value where there is none, so that a failure shows it."""
-    return result.code if isinstance(result, Fault) else f"not refused: {result!r}"
-
-
 # -- texts that are numbers ------------------------------------------------------------------------------------------
 
 

@@ -1,39 +1,19 @@
 """A cell becomes the exact value a field wants, or a fault; nothing is guessed and nothing is rounded off."""
 
 import math
-from datetime import date, time
+from datetime import time
 from decimal import Decimal
 from typing import Any
 
 import pytest
+from converting import DAY, code, field
 from hypothesis import example, given
 from hypothesis import strategies as st
 
 from importer.fields import Field, Kind
 from importer.jsontext import plain
-from importer.locales import Locale, locale
-from importer.model import ABSENT, Fault, FieldValue
-from importer.values import Options, cell_value, clean, convert, displayed, exact
-
-DAY = date(2025, 1, 27)
-
-
-def where(name: str | None) -> Locale | None:
-    return locale(name) if name else None
-
-
-def field(
-    cell: Any, kind: Kind, name: str | None = None, form: str | None = None, **options: Any
-) -> FieldValue | Fault:
-    """Return what a field of a kind takes from a cell, in a locale and under the cell's number format."""
-    spec = Field(name="it", description="", kind=kind)
-    return convert(cell_value(cell, form), Options(field=spec, kind=kind, **options), where(name), form)
-
-
-def code(result: object) -> str:
-    """Return the code of a fault, or the value where there is none, so that a failure shows it."""
-    return result.code if isinstance(result, Fault) else f"not refused: {result!r}"
-
+from importer.model import ABSENT, Fault
+from importer.values import Options, clean, convert, displayed, exact
 
 # -- numbers of cells ------------------------------------------------------------------------------------------------
 
