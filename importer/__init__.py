@@ -3,20 +3,24 @@
 The modules in the order things happen:
 
     yamlfile -> mapping_file -> workbook -> values -> convert -> template -> plan -> decide
-        -> journal -> lookup -> run (api/session, api/client, api/verdict) -> report
+        -> journal -> lookup -> preflight -> run -> lanes -> send (api/session, api/client, api/verdict)
+        -> doubts -> report
 
 Imports run one way down this list of floors; tests/test_floors.py proves it:
 
-    0  errors, model, resources
+    0  errors, model, resources, stop
     1  endpoints, fields, jsontext, yamlfile, locales, sandbox
     2  values, schemacheck, compare, catalogue, expect
-    3  literals, expression, workbook, target, journal_tables, causes
-    4  mapping, mapping_schema, project, journal, api
-    5  mapping_file, convert, template
+    3  literals, expression, workbook, target, journal_tables, group_commit, run_locks, shares, causes
+    4  mapping, mapping_schema, project, database, api
+    5  mapping_file, convert, template, journal
     6  findings, decide
     7  plan, lookup
-    8  run, search, readback, preflight, resolve, report, fetch, doctor, fetch_files
-    9  cli, __main__
+    8  search, background, lanes, stop_rules, report, fetch, doctor, fetch_files
+    9  readback, preflight, resolve
+    10  send, doubts
+    11  run
+    12  cli, __main__
 """
 
 __version__ = "0.1.0"

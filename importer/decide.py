@@ -7,6 +7,7 @@ import shlex
 from collections.abc import Iterable
 from collections.abc import Mapping as Dictionary
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 
 from importer.model import Document, Status
 
@@ -23,6 +24,8 @@ class Past:
     number: str | None
     run_id: str
     at: str
+    #: the server's time when it was claimed, ISO 8601
+    sent_at: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,9 +42,30 @@ class Known:
     by_body: Dictionary[str, Past] = field(default_factory=dict)
     #: key and fingerprint of what a person said is not in Visma
     waived: frozenset[tuple[str, str]] = frozenset()
+    #: attempts that were once in doubt, by identity: what is found there may be what they left
+    once_doubtful: Dictionary[str, Past] = field(default_factory=dict)
 
 
-def known_from(attempts: Iterable[Past], waived: frozenset[tuple[str, str]] = frozenset()) -> Known:
+@dataclass(frozen=True, slots=True)
+class Clock:
+    """Say what time it is for the API, and how long it may work on a request."""
+
+    #: by the server's clock
+    now: datetime
+    settle_after_s: float
+
+    def settled(self, past: Past) -> bool:
+        """Tell whether the API can no longer be working on an attempt."""
+        if not past.sent_at:
+            return False
+        return (self.now - datetime.fromisoformat(past.sent_at)).total_seconds() >= self.settle_after_s
+
+
+def known_from(
+    attempts: Iterable[Past],
+    waived: frozenset[tuple[str, str]] = frozenset(),
+    once_doubtful: Dictionary[str, Past] | None = None,
+) -> Known:
     """Return what attempts, in the order of their claims, add up to."""
     identities: dict[str, Past] = {}
     accepted: dict[str, Past] = {}
@@ -55,13 +79,23 @@ def known_from(attempts: Iterable[Past], waived: frozenset[tuple[str, str]] = fr
             doubtful.pop(past.key, None)
         else:
             doubtful[past.key] = past
-    return Known(by_identity=identities, accepted=accepted, doubtful=doubtful, by_body=bodies, waived=waived)
+    return Known(
+        by_identity=identities,
+        accepted=accepted,
+        doubtful=doubtful,
+        by_body=bodies,
+        waived=waived,
+        once_doubtful=once_doubtful or {},
+    )
 
 
-def decide(documents: Iterable[Document], known: Known, *, kind: str) -> tuple[Document, ...]:
+def decide(documents: Iterable[Document], known: Known, *, kind: str, clock: Clock) -> tuple[Document, ...]:
     """Return the documents with a status for all that will not be sent; without one, a document goes out."""
-    judge = _create if kind == "create" else _update_or_action
-    return tuple(document if document.status is not None else judge(document, known) for document in documents)
+
+    def judge(document: Document) -> Document:
+        return _create(document, known) if kind == "create" else _update_or_action(document, known, clock)
+
+    return tuple(document if document.status is not None else judge(document) for document in documents)
 
 
 def _create(document: Document, known: Known) -> Document:
@@ -92,11 +126,11 @@ def _twin(document: Document, known: Known) -> Document:
     return replace(document, status=Status.CHANGED, message=message)
 
 
-def _update_or_action(document: Document, known: Known) -> Document:
+def _update_or_action(document: Document, known: Known, clock: Clock) -> Document:
     key = document.key or ""
     if document.repeatable:
         doubt, last = known.doubtful.get(key), known.accepted.get(key)
-        if doubt is not None and doubt.fingerprint != document.fingerprint:
+        if doubt is not None and doubt.fingerprint != document.fingerprint and not clock.settled(doubt):
             return _waits(document, doubt)
         if doubt is None and last is not None and last.fingerprint == document.fingerprint:
             return _already(document, last)

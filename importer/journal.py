@@ -4,20 +4,30 @@ A claim is committed before a byte leaves; the partial unique index over the liv
 two processes can claim one document. SQLite is embedded; every statement is one that PostgreSQL takes too.
 """
 
-import os
-import stat
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
+from uuid import uuid4
 
 import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DatabaseError, IntegrityError
 
 from importer import journal_tables as tables
+from importer import run_locks
+from importer.database import open_database, refusal
 from importer.errors import JournalError
+from importer.group_commit import ConnectionLost, GroupCommit, patiently
 from importer.model import Document, Outcome, RunRecord, Status
+
+T = TypeVar("T")
+_INSERT: Final[dict[str, Callable[[sa.Table], Any]]] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
+#: An answer that may have been given after the work was done.
+_ERROR: Final = 500
+#: How often a claim is tried where what stood in its way was settled meanwhile.
+_CLAIM_TRIES: Final = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,6 +35,7 @@ class Attempt:
     """Hold one attempt at one document."""
 
     attempt_id: int
+    uid: str
     run_id: str
     key: str
     fingerprint: str
@@ -36,6 +47,8 @@ class Attempt:
     number: str | None
     expect: str
     server_at: str | None
+    #: the background request that the API made of it
+    job: str | None
 
 
 _COLUMNS: Final = tuple(tables.attempt.c[name] for name in Attempt.__dataclass_fields__)
@@ -56,12 +69,13 @@ class AlreadyClaimed(Exception):  # noqa: N818 - reads as what happened
 
 
 class Journal:
-    """Claim, settle and look up documents in one database."""
+    """Claim, settle and look up documents in one database; safe for threads."""
 
     def __init__(self, engine: sa.Engine, shown: str) -> None:
-        """Take an engine made by `open_journal`; `shown` names the journal in messages."""
+        """Take a prepared engine; `shown` names the journal in messages."""
         self._engine = engine
         self._shown = shown
+        self._group = GroupCommit(self._transaction)
 
     @contextmanager
     def _transaction(self) -> Iterator[sa.Connection]:
@@ -71,19 +85,44 @@ class Journal:
         except IntegrityError:
             raise
         except DatabaseError as error:
-            raise _refusal(self._shown, error) from error
+            lost = error.connection_invalidated and self._engine.dialect.name != "sqlite"
+            told = refusal(self._shown, error)
+            raise (ConnectionLost(str(told)) if lost else told) from error
+
+    def _do(self, job: Callable[[sa.Connection], T]) -> T:
+        return patiently(self._transaction, job)
+
+    def _rows(self, query: sa.Select[Any]) -> Sequence[Any]:
+        return self._do(lambda connection: connection.execute(query).mappings().all())
 
     def close(self) -> None:
         """Let go of the database."""
         self._engine.dispose()
 
+    def alive(self, run_id: str) -> AbstractContextManager[None]:
+        """Let others see, while the context lasts, that a run lives; to be entered before it starts."""
+        return run_locks.alive(self._engine, run_id)
+
+    def is_alive(self, run_id: str) -> bool:
+        """Tell whether the process of a run still lives, so that what it claimed may yet be sent."""
+        try:
+            return run_locks.is_alive(self._engine, run_id)
+        except DatabaseError as error:
+            raise refusal(self._shown, error) from None
+
     def start_run(self, record: RunRecord, outcomes: Iterable[Outcome]) -> None:
         """Write a run down with what is known of each document before the first one is sent."""
-        with self._transaction() as connection:
+        rows = [tables.result_row(record.run_id, outcome) for outcome in outcomes]
+
+        def job(connection: sa.Connection) -> None:
+            # the answer to a first try may have been lost with its connection
+            if connection.execute(sa.select(tables.run.c.run_id).where(tables.run.c.run_id == record.run_id)).first():
+                return
             connection.execute(tables.run.insert(), tables.run_row(record))
-            rows = [tables.result_row(record.run_id, outcome) for outcome in outcomes]
             if rows:
                 connection.execute(tables.result.insert(), rows)
+
+        self._do(job)
 
     def claim(self, record: RunRecord, document: Document, outcome: Outcome, at: str, server_at: str) -> int:
         """Commit that a document is about to be sent; return the attempt's id. `server_at` is the server's time.
@@ -91,6 +130,7 @@ class Journal:
         Raises: AlreadyClaimed when another attempt at it is live. JournalError when the claim cannot be written.
         """
         values = {
+            "uid": uuid4().hex,
             "run_id": record.run_id,
             "company": record.company,
             "endpoint": record.endpoint,
@@ -103,47 +143,80 @@ class Journal:
             "expect": document.expect,
             "server_at": server_at,
         }
-        try:
-            with self._transaction() as connection:
-                attempt_id = connection.execute(tables.attempt.insert().values(values)).inserted_primary_key
-                connection.execute(_update(record, outcome))
-        except IntegrityError as error:
-            live = self._live(record.company, record.endpoint, document.identity)
-            if live is None:
-                raise JournalError(f"The journal {self._shown} refused a claim: {error.orig}.") from error
-            raise AlreadyClaimed(live) from None
-        return int(attempt_id[0]) if attempt_id else 0
 
-    def settle(self, record: RunRecord, attempt_id: int, outcome: Outcome, at: str, evidence: str = "") -> None:
-        """Commit what became of a claim; the owner's word counts although another run called it in doubt."""
-        state = outcome.status.value
-        with self._transaction() as connection:
-            connection.execute(
-                tables.attempt.update()
-                .where(tables.attempt.c.attempt_id == attempt_id, tables.attempt.c.state.in_(("sending", "unknown")))
-                .values(
-                    state=state,
-                    settled_at=at,
-                    number=outcome.number,
-                    http_status=outcome.http_status,
-                    evidence=evidence or None,
-                )
+        def job(connection: sa.Connection) -> int | Attempt:
+            found = self._insert_claim(connection, values)
+            if isinstance(found, int):
+                connection.execute(_update(record, outcome))
+            return found
+
+        claimed = self._group.run(job, (0, document.identity))
+        if isinstance(claimed, Attempt):
+            raise AlreadyClaimed(claimed)
+        return claimed
+
+    def _insert_claim(self, connection: sa.Connection, values: dict[str, Any]) -> int | Attempt:
+        """Return the id of a new claim, or the live attempt that stands in its way."""
+        insert = _INSERT[self._engine.dialect.name]
+        statement = (
+            insert(tables.attempt).values(values).on_conflict_do_nothing().returning(tables.attempt.c.attempt_id)
+        )
+        for _ in range(_CLAIM_TRIES):
+            new = connection.execute(statement).scalar()
+            if new is not None:
+                return int(new)
+            own = (tables.attempt.c[name] == values[name] for name in ("company", "endpoint", "identity"))
+            live = sa.or_(tables.attempt.c.uid == values["uid"], sa.and_(*own, tables.attempt.c.state.in_(tables.LIVE)))
+            row = connection.execute(sa.select(*_COLUMNS).where(live)).mappings().first()
+            if row is not None:
+                # our own: the claim was committed, but the answer to that was lost
+                return int(row["attempt_id"]) if row["uid"] == values["uid"] else Attempt(**row)
+        raise JournalError(f"The journal {self._shown!r} refuses a claim without saying why. Please report this.")
+
+    def settle(
+        self,
+        record: RunRecord,
+        attempt_id: int,
+        outcome: Outcome,
+        at: str,
+        evidence: str = "",
+        background: str | None = None,
+    ) -> None:
+        """Commit what became of a claim; the owner's word counts although another run called it in doubt.
+
+        `background` is the id of the request that the API works on.
+        """
+        statement = (
+            tables.attempt.update()
+            .where(tables.attempt.c.attempt_id == attempt_id, tables.attempt.c.state.in_(("sending", "unknown")))
+            .values(
+                state=outcome.status.value,
+                settled_at=at,
+                number=outcome.number,
+                http_status=outcome.http_status,
+                evidence=evidence or None,
+                job=background,
             )
+        )
+
+        def job(connection: sa.Connection) -> None:
+            connection.execute(statement)
             connection.execute(_update(record, outcome))
+
+        self._group.run(job, (1, f"{attempt_id:012}"))
 
     def note(self, record: RunRecord, outcome: Outcome) -> None:
         """Write down an outcome that no attempt of this run stands behind."""
-        with self._transaction() as connection:
-            connection.execute(_update(record, outcome))
+        self._group.run(lambda connection: connection.execute(_update(record, outcome)), (2, f"{outcome.position:012}"))
 
     def finish_run(self, record: RunRecord) -> None:
         """Write down how a run ended."""
-        with self._transaction() as connection:
-            connection.execute(
-                tables.run.update()
-                .where(tables.run.c.run_id == record.run_id)
-                .values(finished_at=record.finished_at, exit_code=record.exit_code, stopped=record.stopped)
-            )
+        statement = (
+            tables.run.update()
+            .where(tables.run.c.run_id == record.run_id)
+            .values(finished_at=record.finished_at, exit_code=record.exit_code, stopped=record.stopped)
+        )
+        self._do(lambda connection: connection.execute(statement))
 
     def live_attempts(self, company: str, endpoint: str) -> list[Attempt]:
         """Return every attempt in flight, accepted or in doubt, in the order of the claims."""
@@ -156,8 +229,7 @@ class Journal:
             )
             .order_by(tables.attempt.c.attempt_id)
         )
-        with self._transaction() as connection:
-            return [Attempt(**row) for row in connection.execute(query).mappings()]
+        return [Attempt(**row) for row in self._rows(query)]
 
     def doubtful(self, company: str) -> list[Attempt]:
         """Return every attempt in flight or in doubt that no later accepted one made pointless, in order."""
@@ -173,8 +245,7 @@ class Journal:
             .where(attempt.c.company == company, attempt.c.state.in_(("sending", "unknown")), ~superseded)
             .order_by(attempt.c.attempt_id)
         )
-        with self._transaction() as connection:
-            return [Attempt(**row) for row in connection.execute(query).mappings()]
+        return [Attempt(**row) for row in self._rows(query)]
 
     def waived(self, company: str, endpoint: str) -> frozenset[tuple[str, str]]:
         """Return key and fingerprint of what a person said is not in Visma, so that it is sent whatever is found."""
@@ -182,8 +253,27 @@ class Journal:
         query = sa.select(attempt.c.key, attempt.c.fingerprint).where(
             attempt.c.company == company, attempt.c.endpoint == endpoint, attempt.c.state == "withdrawn"
         )
-        with self._transaction() as connection:
-            return frozenset((key, fingerprint) for key, fingerprint in connection.execute(query))
+        return frozenset((row["key"], row["fingerprint"]) for row in self._rows(query))
+
+    def once_doubtful(self, company: str, endpoint: str) -> list[Attempt]:
+        """Return, in order, every attempt that a look-up or a person said is not there, or that was refused with 500.
+
+        Such a document may have come through all the same, later than could be expected.
+        """
+        attempt = tables.attempt
+        query = (
+            sa.select(*_COLUMNS)
+            .where(
+                attempt.c.company == company,
+                attempt.c.endpoint == endpoint,
+                sa.or_(
+                    sa.and_(attempt.c.state == "not_sent", attempt.c.decided_by.is_not(None)),
+                    sa.and_(attempt.c.state == "rejected", attempt.c.http_status == _ERROR),
+                ),
+            )
+            .order_by(attempt.c.attempt_id)
+        )
+        return [Attempt(**row) for row in self._rows(query)]
 
     def decide(self, attempt: Attempt, status: str, message: str, at: str, *, number: str | None, by: str) -> bool:
         """Settle an attempt afterwards, and what its run's report says of it; false where it was settled meanwhile.
@@ -191,32 +281,41 @@ class Journal:
         `by` says who: a look-up, or a person.
         """
         table, result = tables.attempt, tables.result
-        with self._transaction() as connection:
-            changed = connection.execute(
-                table.update()
-                .where(table.c.attempt_id == attempt.attempt_id, table.c.state == attempt.state)
-                .values(state=status, settled_at=at, number=number, decided_by=by)
-            )
-            if changed.rowcount and status in {"accepted", "not_sent", "unknown"}:
-                connection.execute(
-                    result.update()
-                    .where(result.c.run_id == attempt.run_id, result.c.key == attempt.key, result.c.status == "unknown")
-                    .values(status=status, number=number, message=message)
-                )
-        return bool(changed.rowcount)
+        settle = (
+            table.update()
+            .where(table.c.attempt_id == attempt.attempt_id, table.c.state == attempt.state)
+            .values(state=status, settled_at=at, number=number, decided_by=by)
+        )
+        tell = (
+            result.update()
+            .where(result.c.run_id == attempt.run_id, result.c.key == attempt.key)
+            .where(result.c.status.in_(("unknown", "not_sent", "rejected")))
+            .values(status=status, number=number, message=message)
+        )
+
+        def job(connection: sa.Connection) -> bool:
+            changed = bool(connection.execute(settle).rowcount)
+            if changed and status in {"accepted", "rejected", "not_sent", "unknown"}:
+                connection.execute(tell)
+            return changed
+
+        try:
+            return self._do(job)
+        except IntegrityError:
+            # another attempt at the document became live meanwhile
+            return False
 
     def adopt(self, known: Attempt, outcome: Outcome, number: str | None, at: str, by: str) -> None:
         """Make a document's new content the accepted one, by a person's word."""
         values = {"fingerprint": outcome.fingerprint, "settled_at": at, "decided_by": by}
         values |= {"number": number} if number else {}
-        with self._transaction() as connection:
-            connection.execute(
-                tables.attempt.update().where(tables.attempt.c.attempt_id == known.attempt_id).values(values)
-            )
+        statement = tables.attempt.update().where(tables.attempt.c.attempt_id == known.attempt_id).values(values)
+        self._do(lambda connection: connection.execute(statement))
 
     def word(self, record: RunRecord, outcome: Outcome, state: str, at: str, *, number: str | None, by: str) -> None:
         """Write down a person's word on a document that no attempt stands behind: accepted, or withdrawn."""
         values = {
+            "uid": uuid4().hex,
             "run_id": record.run_id,
             "company": record.company,
             "endpoint": record.endpoint,
@@ -231,32 +330,26 @@ class Journal:
             "expect": "",
             "decided_by": by,
         }
-        with self._transaction() as connection:
-            connection.execute(tables.attempt.insert().values(values))
-
-    def _live(self, company: str, endpoint: str, identity: str) -> Attempt | None:
-        return next((a for a in self.live_attempts(company, endpoint) if a.identity == identity), None)
+        self._do(lambda connection: connection.execute(tables.attempt.insert().values(values)))
 
     def runs(self) -> list[tuple[RunRecord, dict[Status, int]]]:
         """Return every run, the latest first, with its documents counted by status."""
-        counted = sa.select(tables.result.c.run_id, tables.result.c.status, sa.func.count()).group_by(
-            tables.result.c.run_id, tables.result.c.status
-        )
-        with self._transaction() as connection:
-            counts: dict[str, dict[Status, int]] = {}
-            for run_id, status, number in connection.execute(counted):
-                counts.setdefault(run_id, {})[Status(status)] = number
-            rows = connection.execute(sa.select(tables.run).order_by(tables.run.c.started_at.desc())).mappings()
-            return [(tables.read_run(row), counts.get(row["run_id"], {})) for row in rows]
+        counted = sa.select(
+            tables.result.c.run_id, tables.result.c.status, sa.func.count().label("documents")
+        ).group_by(tables.result.c.run_id, tables.result.c.status)
+        counts: dict[str, dict[Status, int]] = {}
+        for row in self._rows(counted):
+            counts.setdefault(row["run_id"], {})[Status(row["status"])] = row["documents"]
+        rows = self._rows(sa.select(tables.run).order_by(tables.run.c.started_at.desc()))
+        return [(tables.read_run(row), counts.get(row["run_id"], {})) for row in rows]
 
     def run(self, run_id: str) -> RunRecord:
         """Return one run by its id or the beginning of it.
 
         Raises: JournalError when there is no such run, or more than one.
         """
-        with self._transaction() as connection:
-            query = sa.select(tables.run).where(tables.run.c.run_id.startswith(run_id, autoescape=True))
-            rows = [tables.read_run(row) for row in connection.execute(query).mappings()]
+        query = sa.select(tables.run).where(tables.run.c.run_id.startswith(run_id, autoescape=True))
+        rows = [tables.read_run(row) for row in self._rows(query)]
         exact = [record for record in rows if record.run_id == run_id]
         if len(exact or rows) != 1:
             reason = "more than one run begins so" if rows else "there is no such run"
@@ -266,96 +359,12 @@ class Journal:
     def outcomes(self, run_id: str) -> list[Outcome]:
         """Return what is known of each document of a run, in the order of the plan."""
         query = sa.select(tables.result).where(tables.result.c.run_id == run_id).order_by(tables.result.c.position)
-        with self._transaction() as connection:
-            return [tables.read_outcome(row) for row in connection.execute(query).mappings()]
+        return [tables.read_outcome(row) for row in self._rows(query)]
 
 
-def open_journal(path: Path, *, create: bool = True) -> Journal:
-    """Open the journal file, or make a new one that only its owner can read.
+def open_journal(where: str | Path, *, create: bool = True) -> Journal:
+    """Open a journal, or make a new one: a file that only its owner can read, or an empty PostgreSQL database.
 
     Raises: JournalError when it is not a journal, is damaged, is newer than this program, or cannot be written.
     """
-    shown = str(path)
-    if not create and not path.exists():
-        raise JournalError(
-            f"There is no journal {shown!r}: change into the folder of the mapping, or of targets.yaml, or the first "
-            "'visma-import run' makes it."
-        )
-    _make_private(path)
-    engine = sa.create_engine(f"sqlite:///{path}")
-    sa.event.listen(engine, "connect", _prepare_sqlite)
-    sa.event.listen(engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN IMMEDIATE"))
-    journal = Journal(engine, shown)
-    try:
-        with engine.begin() as connection:
-            _check_format(connection, shown)
-    except DatabaseError as error:
-        journal.close()
-        raise _refusal(shown, error) from error
-    except JournalError:
-        journal.close()
-        raise
-    return journal
-
-
-def _make_private(path: Path) -> None:
-    try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
-        if stat.S_IMODE(path.stat().st_mode) & 0o077:
-            path.chmod(0o600)
-    except OSError as error:
-        reason = (error.strerror or "unknown reason").lower()
-        raise JournalError(
-            f"The journal {str(path)!r} cannot be written ({reason}), so nothing is sent. Name another with --journal."
-        ) from None
-
-
-def _prepare_sqlite(connection: Any, _record: Any) -> None:
-    """Set what makes a commit durable on a power cut, and refuse to go on where it does not hold."""
-    connection.isolation_level = None
-    wanted = {"journal_mode": "delete", "synchronous": 3, "foreign_keys": 1}
-    connection.execute("PRAGMA busy_timeout = 30000")
-    connection.execute("PRAGMA journal_mode = DELETE")
-    connection.execute("PRAGMA synchronous = EXTRA")
-    connection.execute("PRAGMA foreign_keys = ON")
-    connection.execute("PRAGMA fullfsync = ON")
-    for name, value in wanted.items():
-        found = connection.execute(f"PRAGMA {name}").fetchone()[0]
-        if found != value:
-            raise JournalError(
-                f"SQLite does not keep {name} = {value} (it says {found!r}), so the journal is not safe here."
-            )
-
-
-def _check_format(connection: sa.Connection, shown: str) -> None:
-    names = set(sa.inspect(connection).get_table_names())
-    if not names:
-        tables.metadata.create_all(connection)
-        connection.execute(tables.meta.insert(), [{"name": "format", "value": str(tables.FORMAT)}])
-        return
-    found = None
-    if "meta" in names and {"run", "attempt", "result"} <= names:
-        found = connection.execute(sa.select(tables.meta.c.value).where(tables.meta.c.name == "format")).scalar()
-    if found is None:
-        raise JournalError(
-            f"{shown!r} is a database of another program, not a journal. Name another file with --journal."
-        )
-    if not found.isdigit() or int(found) > tables.FORMAT:
-        raise JournalError(
-            f"The journal {shown!r} has format {found}; this program knows up to {tables.FORMAT}. Update visma-import."
-        )
-
-
-def _refusal(shown: str, error: DatabaseError) -> JournalError:
-    reason = str(error.orig)
-    hint = (
-        "Make room on the disk, then run again."
-        if "full" in reason
-        else "Nothing more is sent until it can be written."
-    )
-    if "not a database" in reason or "malformed" in reason:
-        hint = "It is damaged or no journal. Restore it from a copy, or name another file with --journal."
-    if "locked" in reason:
-        hint = "Another program holds it. Wait until that has ended, then run again."
-    return JournalError(f"The journal {shown!r} cannot be used: {reason}. {hint}")
+    return Journal(*open_database(where, create=create))

@@ -9,7 +9,8 @@ import sqlalchemy as sa
 
 from importer.model import Outcome, Problem, RunRecord, Status, Total
 
-FORMAT: Final = 1
+#: 2: attempts got `uid` and `job`.
+FORMAT: Final = 2
 #: States of an attempt that forbid another one for the same document.
 LIVE: Final = ("sending", "accepted", "unknown")
 
@@ -45,6 +46,8 @@ attempt = sa.Table(
     "attempt",
     metadata,
     sa.Column("attempt_id", sa.Integer, primary_key=True),
+    #: the same in every copy of a journal
+    sa.Column("uid", sa.Text, nullable=False, server_default=""),
     sa.Column("run_id", sa.Text, sa.ForeignKey("run.run_id"), nullable=False),
     sa.Column("company", sa.Text, nullable=False),
     sa.Column("endpoint", sa.Text, nullable=False),
@@ -72,6 +75,8 @@ attempt = sa.Table(
     sa.Column("server_at", sa.Text),
     #: what the API said, whole, for support
     sa.Column("evidence", sa.Text),
+    #: the background request that the API made of it
+    sa.Column("job", sa.Text),
 )
 _guarded = sa.and_(attempt.c.state.in_(LIVE), attempt.c.repeatable == 0)
 sa.Index(
@@ -83,6 +88,7 @@ sa.Index(
     sqlite_where=_guarded,
     postgresql_where=_guarded,
 )
+_uid = sa.Index("attempt_uid", attempt.c.uid, unique=True)
 sa.Index("attempt_body", attempt.c.company, attempt.c.endpoint, attempt.c.fingerprint)
 result = sa.Table(
     "result",
@@ -100,6 +106,17 @@ result = sa.Table(
     #: of the content that was planned
     sa.Column("fingerprint", sa.Text),
 )
+
+
+def migrate(connection: sa.Connection, found: int) -> None:
+    """Bring the tables of an older format up to this one."""
+    if found < 2:  # noqa: PLR2004 - the format that brought these columns
+        connection.exec_driver_sql("ALTER TABLE attempt ADD COLUMN uid TEXT NOT NULL DEFAULT ''")
+        connection.exec_driver_sql("ALTER TABLE attempt ADD COLUMN job TEXT")
+        connection.exec_driver_sql("UPDATE attempt SET uid = run_id || '-' || attempt_id")
+        _uid.create(connection)
+    if found < FORMAT:
+        connection.execute(meta.update().where(meta.c.name == "format").values(value=str(FORMAT)))
 
 
 def outcome_row(outcome: Outcome) -> dict[str, Any]:

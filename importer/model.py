@@ -106,6 +106,8 @@ class Document:
     etag: str | None = None
     #: True where it waits for what became of an earlier attempt
     waits: bool = False
+    #: True where it was found in the API, left there by an attempt of ours that was once in doubt
+    adopted: bool = False
     #: customer number, by which documents wait for each other; for customers their own
     customer: str | None = None
     #: the number the body asks for, where it asks for one

@@ -5,7 +5,7 @@ over the documents' dates (or of all customers), or a look-up for each document,
 row is compared here.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Sequence, Set
 from collections.abc import Mapping as Dictionary
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -59,6 +59,7 @@ def look_before(
     if endpoint.kind != "create":
         return tuple(documents)
     known_numbers = {past.number: past.key for past in known.accepted.values() if past.number}
+    ours = {(past.key, past.fingerprint) for past in known.once_doubtful.values()}
     expected = {
         document.key: Expectation.load(document.expect)
         for document in documents
@@ -72,7 +73,7 @@ def look_before(
     except Unreadable as error:
         raise TargetError(f"What is in Visma already could not be looked up, so nothing is sent. {error}") from None
     return tuple(
-        _judged(document, endpoint, sought[document.key], index, known_numbers)
+        _adopted(_judged(document, endpoint, sought[document.key], index, known_numbers), ours)
         if document.status is None and document.key in sought
         else document
         for document in documents
@@ -111,6 +112,14 @@ def _looked_up(session: Session, endpoint: Endpoint, sought: Iterable[Expectatio
         for read in candidates(session, endpoint, what):
             index.add(read)
     return index
+
+
+def _adopted(document: Document, ours: Set[tuple[str, str]]) -> Document:
+    """Take what was found there for ours where an attempt of ours, with the same content, was once in doubt."""
+    if document.status is not Status.CHANGED or (document.key, document.fingerprint) not in ours:
+        return document
+    message = f"It is in Visma as {document.number}, from an attempt that had ended in doubt; nothing was sent."
+    return replace(document, status=Status.ALREADY_ACCEPTED, message=message, adopted=True)
 
 
 def _judged(

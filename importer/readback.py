@@ -42,6 +42,22 @@ def confirm(
     return verdict
 
 
+def adopt(session: Session, endpoint: Endpoint, document: Document, verdict: Verdict) -> Verdict:
+    """Return the verdict on a refused document of which an earlier attempt ended in doubt.
+
+    Where the API refuses it because that attempt came through after all, it stands there under its number.
+    """
+    expected = Expectation.load(document.expect)
+    try:
+        read = by_number(session, endpoint, expected.number) if expected.number else None
+    except Unreadable:
+        return verdict
+    if read is None or not _is_ours(endpoint, expected, read):
+        return verdict
+    message = f"It is in Visma as {expected.number}, from an attempt that had ended in doubt."
+    return replace(verdict, status=Status.ACCEPTED, number=expected.number, message=message)
+
+
 def _is_ours(endpoint: Endpoint, expected: Expectation, read: dict[str, Any]) -> bool:
     if differences(endpoint, expected, read):
         return False

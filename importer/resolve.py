@@ -11,6 +11,8 @@ from datetime import datetime
 from typing import Final
 
 from importer.api.session import Session
+from importer.api.verdict import judge_action, judge_create, judge_update
+from importer.background import final_answer
 from importer.endpoints import Endpoint
 from importer.expect import Expectation, differences, number_of, other_amount
 from importer.journal import Attempt
@@ -27,6 +29,8 @@ class Settlement:
     status: Status
     number: str | None = None
     message: str
+    #: True where the API could not be read
+    unreadable: bool = False
 
 
 @dataclass
@@ -56,8 +60,13 @@ class Resolver:
         return settlement
 
     def _settle(self, endpoint: Endpoint, attempt: Attempt) -> Settlement:
+        if attempt.job is not None:
+            settlement = self._background(endpoint, attempt, attempt.job)
+            if settlement is not None:
+                return settlement
         if endpoint.kind == "update":
-            return _stays("The same update may be sent again: run again.")
+            again = "The same may be sent again: run again." if endpoint.repeatable else "Only Visma itself shows it."
+            return _stays(f"An update cannot be looked up. {again}")
         if endpoint.kind == "action":
             return self._action(endpoint, attempt)
         expected = Expectation.load(attempt.expect)
@@ -65,7 +74,28 @@ class Resolver:
             found = candidates(self.session, endpoint, expected)
             return self._judge(endpoint, attempt, expected, found)
         except Unreadable as error:
-            return _stays(str(error))
+            return _stays(str(error), unreadable=True)
+
+    def _background(self, endpoint: Endpoint, attempt: Attempt, job: str) -> Settlement | None:
+        """Return what became of a background request; None where only a look-up can tell."""
+        final = final_answer(self.session, job)
+        if final is None:
+            return None
+        if isinstance(final, str):
+            return _stays(final)
+        expected = Expectation.load(attempt.expect)
+        if endpoint.kind == "create":
+            verdict = judge_create(final, asked_number=expected.number)
+        elif endpoint.kind == "update":
+            verdict = judge_update(final, number=attempt.key)
+        else:
+            verdict = judge_action(final, number=attempt.key)
+        owner = self.numbers.get(endpoint.name, {}).get(verdict.number or "", attempt.key)
+        unsure = verdict.status is Status.ACCEPTED and (verdict.number is None or owner != attempt.key)
+        if verdict.status is Status.UNKNOWN or unsure:
+            return None
+        message = verdict.message or "It was carried out later, as Visma's background request says."
+        return Settlement(status=verdict.status, number=verdict.number, message=message)
 
     def _action(self, endpoint: Endpoint, attempt: Attempt) -> Settlement:
         if not endpoint.proof:
@@ -73,7 +103,7 @@ class Resolver:
         try:
             found = by_number(self.session, endpoint, attempt.key)
         except Unreadable as error:
-            return _stays(str(error))
+            return _stays(str(error), unreadable=True)
         seen = found.get(endpoint.proof["field"]) if found else None
         if seen is not None and seen not in endpoint.proof["leaves"]:
             message = f"Looked up: the {endpoint.proof['field']} is {seen}."
@@ -148,5 +178,5 @@ class Resolver:
         return False
 
 
-def _stays(reason: str) -> Settlement:
-    return Settlement(status=Status.UNKNOWN, message=reason)
+def _stays(reason: str, *, unreadable: bool = False) -> Settlement:
+    return Settlement(status=Status.UNKNOWN, message=reason, unreadable=unreadable)

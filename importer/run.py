@@ -1,27 +1,28 @@
-"""Carry a plan out: claim, send once, settle. The only module that sends a write."""
+"""Carry a plan out: several documents at a time, each once, until all are settled or something ends the run early."""
 
+import threading
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
-from threading import Event
-from typing import Final, Protocol
+from queue import Empty, SimpleQueue
+from typing import Any, Final, Protocol
 
-from importer.api.session import Session
-from importer.api.verdict import Then, Verdict, grouping, judge_action, judge_create, judge_update
-from importer.decide import Known, Past, decision, known_from, settling
-from importer.endpoints import Endpoint
-from importer.errors import DoubtError, JournalError, ProgramError, StoppedError
-from importer.journal import AlreadyClaimed, Attempt, Journal
-from importer.lookup import path_for, prove
+from importer.api.verdict import Then, Verdict, grouping
+from importer.decide import Known, Past, known_from
+from importer.errors import DoubtError, ImportFailed, JournalError, ProgramError, StoppedError, TargetError
+from importer.journal import Attempt, Journal
+from importer.lanes import Lanes
+from importer.lookup import probe
 from importer.model import Document, Outcome, RunRecord, Status
-from importer.readback import confirm
+from importer.send import Sender
+from importer.stop import Stop
+from importer.stop_rules import DOUBTS, Rejections, StopRules
 
-#: As many equal rejections in a row stop a run: what is wrong is not in the documents.
-SAME_REJECTIONS: Final = 25
-_EXPLAINED: Final = frozenset({Status.REJECTED, Status.NOT_SENT})
 _WAITING: Final = "The run ended before the document was sent. Run again."
-_IN_FLIGHT: Final = "The run ended while the document was being sent: it may or may not be in Visma."
+_BY_HAND: Final = "Stopped by hand."
+#: Seconds that documents in flight get to come to an end when they are given up.
+_LAST_S: Final = 1.0
+_LOOK_S: Final = 0.2
 
 
 class Progress(Protocol):
@@ -31,26 +32,24 @@ class Progress(Protocol):
         """Note that a document has its outcome."""
 
 
-def now_utc() -> str:
-    """Return the time as ISO 8601 UTC with milliseconds."""
-    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
 def known(journal: Journal, company: str, endpoint: str) -> Known:
     """Return what the journal knows of a company and an endpoint."""
-    attempts = (
-        Past(
-            key=attempt.key,
-            identity=attempt.identity,
-            state=attempt.state,
-            fingerprint=attempt.fingerprint,
-            number=attempt.number,
-            run_id=attempt.run_id,
-            at=attempt.settled_at or attempt.claimed_at,
-        )
-        for attempt in journal.live_attempts(company, endpoint)
+    attempts = (_past(attempt) for attempt in journal.live_attempts(company, endpoint))
+    once = {attempt.identity: _past(attempt) for attempt in journal.once_doubtful(company, endpoint)}
+    return known_from(attempts, journal.waived(company, endpoint), once)
+
+
+def _past(attempt: Attempt) -> Past:
+    return Past(
+        key=attempt.key,
+        identity=attempt.identity,
+        state=attempt.state,
+        fingerprint=attempt.fingerprint,
+        number=attempt.number,
+        run_id=attempt.run_id,
+        at=attempt.settled_at or attempt.claimed_at,
+        sent_at=attempt.server_at or attempt.claimed_at,
     )
-    return known_from(attempts, journal.waived(company, endpoint))
 
 
 def first_outcomes(documents: Sequence[Document]) -> list[Outcome]:
@@ -61,7 +60,7 @@ def first_outcomes(documents: Sequence[Document]) -> list[Outcome]:
             key=document.key,
             status=document.status or Status.NOT_SENT,
             rows=document.rows,
-            number=_number(document),
+            number=document.number if document.status else None,
             message=document.message if document.status else _WAITING,
             problems=document.problems,
             fingerprint=document.fingerprint,
@@ -70,37 +69,30 @@ def first_outcomes(documents: Sequence[Document]) -> list[Outcome]:
     ]
 
 
-def _number(document: Document) -> str | None:
-    """Return the number to show before anything was sent: the one in the path, or what the journal remembers."""
-    return document.number if document.status else None
-
-
 @dataclass
 class Flight:
-    """Say whether a request is on its way, so that it may be given up."""
+    """Say whether requests are on their way, so that they may be given up."""
 
     going: bool = False
 
 
 @dataclass
 class Run:
-    """Send the documents of one plan, one after the other."""
+    """Send the documents of one plan."""
 
-    record: RunRecord
-    endpoint: Endpoint
-    #: path of the endpoint in the mapping's API version
-    path: str
-    journal: Journal
-    session: Session
+    sender: Sender
     progress: Progress
-    #: set from outside to end the run after the document in flight
-    stop: Event
-    now: Callable[[], str] = now_utc
+    #: set from outside, or here by a rule, to end the run after the documents in flight
+    stop: Stop
+    rules: StopRules = field(default_factory=StopRules)
+    workers: int = 1
     flight: Flight = field(default_factory=Flight)
-    #: puts cause and advice into the message of a document that the API refused
-    explain: Callable[[str], str] = str
-    #: numbers that documents of the journal have, with their keys
-    taken: dict[str, str] = field(default_factory=dict)
+    #: looks up at the end what is in doubt
+    look_up: Callable[[Sequence[Document], list[Outcome]], None] = lambda _documents, _outcomes: None
+    _why: str = ""
+    _doubts: int = 0
+    _lock: Any = field(default_factory=threading.Lock)
+    _gate: Any = field(default_factory=threading.Lock)
 
     def execute(self, documents: Sequence[Document]) -> tuple[RunRecord, list[Outcome]]:
         """Send every document that has no status yet; return how the run and each document ended.
@@ -108,127 +100,136 @@ class Run:
         Raises: JournalError when the run cannot be written down, so that nothing was sent; StoppedError or DoubtError
         when the journal can no longer be written on the way.
         """
-        outcomes = first_outcomes(documents)
-        self.journal.start_run(self.record, outcomes)
-        try:
-            stopped = self._send_all(documents, outcomes)
-        except JournalError as error:
-            doubt = any(outcome.status is Status.UNKNOWN for outcome in outcomes)
-            raise (DoubtError if doubt else StoppedError)(f"The run had to stop. {error}") from error
-        check_equations(self.record, outcomes)
-        waits = any(document.waits for document in documents)
-        code = exit_code(outcomes, stopped=bool(stopped), in_doubt=waits)
-        record = replace(self.record, finished_at=self.now(), exit_code=code, stopped=stopped)
-        self.journal.finish_run(record)
+        journal, record, outcomes = self.sender.journal, self.sender.record, self.sender.outcomes
+        with journal.alive(record.run_id):
+            journal.start_run(record, outcomes)
+            try:
+                self._send_all(documents)
+                if not self._by_hand():
+                    self.look_up(documents, outcomes)
+            except JournalError as error:
+                doubt = any(outcome.status is Status.UNKNOWN for outcome in outcomes)
+                raise (DoubtError if doubt else StoppedError)(f"The run had to stop. {error}") from error
+            check_equations(record, outcomes)
+            waits = any(document.waits for document in documents)
+            stopped = self._why or (_BY_HAND if self._by_hand() and _unsent(outcomes) else "")
+            code = exit_code(outcomes, stopped=bool(stopped), in_doubt=waits)
+            record = replace(record, finished_at=self.sender.now(), exit_code=code, stopped=stopped)
+            journal.finish_run(record)
         return record, outcomes
 
-    def _send_all(self, documents: Sequence[Document], outcomes: list[Outcome]) -> str:
-        same, last = 0, ""
-        for position, document in enumerate(documents):
-            if document.status is not None:
-                continue
-            if self.stop.is_set():
-                return "Stopped by hand."
-            verdict = self._send_until_taken(document, position, outcomes)
-            outcome = outcomes[position]
-            self.progress.settled(outcome)
-            if verdict is None:
-                continue
-            if verdict.then is Then.STOP:
-                return verdict.message
-            rejected = grouping(verdict) if verdict.status is Status.REJECTED else ""
-            same, last = (same + 1 if rejected and rejected == last else 1), rejected
-            if rejected and same >= SAME_REJECTIONS:
-                return f"The same rejection {same} times in a row: {verdict.message}"
-        return "Stopped by hand." if self.stop.is_set() and _unsent(outcomes) else ""
+    def _by_hand(self) -> bool:
+        return self.stop.is_set() and not self._why
 
-    def _send_until_taken(self, document: Document, position: int, outcomes: list[Outcome]) -> Verdict | None:
-        """Send a document when its turn comes; again, with a claim of its own, where it was not processed."""
-        while True:
-            if not self.session.turn():
-                return Verdict(status=Status.NOT_SENT, message="Stopped by hand.", then=Then.STOP)
-            verdict = self._send_one(document, position, outcomes)
-            if verdict is None or verdict.then is not Then.AGAIN:
-                return verdict
-            # the claim is settled by now, so that a kill during the wait leaves nothing in doubt
-            if self.session.wait(verdict.wait_s):
-                return replace(verdict, then=Then.STOP, message="Stopped by hand.")
+    def _send_all(self, documents: Sequence[Document]) -> None:
+        """Let the workers send; tell of what they settle meanwhile."""
+        lanes = Lanes(documents)
+        rejections = Rejections(position for position, document in enumerate(documents) if document.status is None)
+        told: SimpleQueue[Outcome | BaseException | None] = SimpleQueue()
 
-    def _send_one(self, document: Document, position: int, outcomes: list[Outcome]) -> Verdict | None:
-        """Claim, send and settle one document into its outcome; no verdict where another run has it."""
-        outcome, claimed_at = outcomes[position], self.now()
-        in_flight = replace(
-            outcome, status=Status.UNKNOWN, message=f"{_IN_FLIGHT} {settling(document.key)}", sent_at=claimed_at
-        )
-        try:
-            attempt = self.journal.claim(
-                self.record, document, in_flight, claimed_at, self.session.server_now().isoformat()
-            )
-        except AlreadyClaimed as error:
-            outcomes[position] = self._taken(outcome, document, error.attempt)
-            return None
-        outcomes[position] = in_flight
+        def work() -> None:
+            try:
+                while (position := lanes.take()) is not None:
+                    before = self.sender.outcomes[position]
+                    try:
+                        self._settle(documents[position], position, rejections)
+                    finally:
+                        lanes.done(position)
+                    if self.sender.outcomes[position] is not before:
+                        told.put(self.sender.outcomes[position])
+                    if self.stop.is_set():
+                        lanes.close()
+            except BaseException as error:  # noqa: BLE001 - raised again by the thread that waits
+                self._end("The program failed.")
+                lanes.close()
+                told.put(error)
+            told.put(None)
+
+        crew = [threading.Thread(target=work, daemon=True, name=f"worker {number}") for number in range(self.workers)]
         try:
             self.flight.going = True
-            verdict = self._exchange(document)
+            for thread in crew:
+                thread.start()
+            failure = self._listen(told, len(crew))
             self.flight.going = False
         except KeyboardInterrupt:
             self.flight.going = False
             self.stop.set()
-            verdict = Verdict(status=Status.UNKNOWN, message=_IN_FLIGHT, then=Then.STOP)
-        settled = replace(
-            outcome,
-            status=verdict.status,
-            number=verdict.number,
-            http_status=verdict.http_status,
-            message=self._message(document, verdict),
-            sent_at=None if verdict.status is Status.NOT_SENT else claimed_at,
-        )
-        self.journal.settle(self.record, attempt, settled, self.now(), verdict.evidence)
-        outcomes[position] = settled
-        return verdict
+            lanes.close()
+            self.sender.give_up()
+            for thread in crew:
+                thread.join(_LAST_S / len(crew))
+            return
+        if failure is not None:
+            raise failure
 
-    def _message(self, document: Document, verdict: Verdict) -> str:
-        if verdict.status is Status.UNKNOWN:
-            return f"{verdict.message} {settling(document.key)}"
-        return self.explain(verdict.message) if verdict.status in _EXPLAINED else verdict.message
+    def _listen(self, told: "SimpleQueue[Outcome | BaseException | None]", workers: int) -> BaseException | None:
+        """Tell what the workers settle until the last has ended; return what went wrong first."""
+        failure: BaseException | None = None
+        while workers:
+            try:
+                # not for ever: a wait without an end would not see Ctrl-C everywhere
+                item = told.get(timeout=_LOOK_S)
+            except Empty:
+                continue
+            if item is None:
+                workers -= 1
+            elif isinstance(item, BaseException):
+                # what ended all of them, rather than what followed from it
+                failure = failure if isinstance(failure, ImportFailed) else item
+            else:
+                self.progress.settled(item)
+        return failure
 
-    def _exchange(self, document: Document) -> Verdict:
-        path = path_for(self.path, document.key or "")
-        headers = {"If-Match": f'"{document.etag}"'} if document.etag else {}
-        result = self.session.write(self.endpoint.method, path, document.body, headers)
-        if self.endpoint.kind == "create":
-            verdict = judge_create(result, asked_number=document.number)
-            verdict = confirm(self.session, self.endpoint, document, verdict, self.taken)
-            if verdict.status is Status.ACCEPTED and verdict.number:
-                self.taken[verdict.number] = document.key or ""
-            return verdict
-        if self.endpoint.kind == "update":
-            return judge_update(result, number=document.key)
-        verdict = judge_action(result, number=document.key)
-        if self.endpoint.proof and (verdict.queued or verdict.status is Status.ACCEPTED):
-            return prove(self.session, self.endpoint, verdict, document.key or "")
-        return verdict
+    def _settle(self, document: Document, position: int, rejections: Rejections) -> None:
+        """Send one document, and see whether what it was answered ends the run."""
+        if self.stop.is_set() or not self._answers():
+            return
+        verdict = self._send_until_taken(document, position)
+        if verdict is None:
+            return
+        with self._lock:
+            self._doubts = self._doubts + 1 if verdict.status is Status.UNKNOWN else 0
+        if verdict.then is Then.STOP:
+            self._end(verdict.message)
+        count = rejections.note(position, grouping(verdict) if verdict.status is Status.REJECTED else "")
+        if count >= self.rules.same_rejections:
+            self._end(f"The same rejection {count} times in a row: {verdict.message}")
 
-    def _taken(self, outcome: Outcome, document: Document, attempt: Attempt) -> Outcome:
-        """Return the outcome of a document that another run claimed since the plan was made."""
-        if attempt.state == "accepted":
-            same = attempt.fingerprint == document.fingerprint
-            text = "nothing was sent." if same else f"with other content; nothing was sent. {decision(document.key)}"
-            status = Status.ALREADY_ACCEPTED if same else Status.CHANGED
-            taken = replace(
-                outcome,
-                status=status,
-                number=attempt.number,
-                message=f"Run {attempt.run_id} had it accepted meanwhile, {text}",
-            )
-        else:
-            message = (
-                f"Run {attempt.run_id} is sending it, or ended in doubt over it; this run sent nothing. Run again."
-            )
-            taken = replace(outcome, status=Status.UNKNOWN, message=message)
-        self.journal.note(self.record, taken)
-        return taken
+    def _send_until_taken(self, document: Document, position: int) -> Verdict | None:
+        """Send a document when its turn comes; again, with a claim of its own, where it was not processed."""
+        session, tries = self.sender.session, 0
+        while session.turn() and not self.stop.is_set():
+            verdict = self.sender.send(document, position)
+            if verdict is None or verdict.then is not Then.AGAIN:
+                return verdict
+            tries = tries + 1 if verdict.unreachable else 0
+            if tries >= self.rules.unreachable:
+                return replace(verdict, then=Then.STOP)
+            # the claim is settled by now, so that a kill during the wait leaves nothing in doubt; all wait, for what
+            # turned this one away would turn the others away too
+            session.pace.pause(self.rules.wait_s(tries) if tries else verdict.wait_s)
+        return None
+
+    def _answers(self) -> bool:
+        """Tell whether another document may go; after several doubtful ends only if the API can be read."""
+        with self._gate:
+            if self._doubts < DOUBTS:
+                return True
+            try:
+                probe(self.sender.session, self.sender.endpoint)
+            except TargetError as error:
+                self._end(f"{self._doubts} documents in a row ended in doubt, and then: {error}")
+                return False
+            self._doubts = 0
+            return True
+
+    def _end(self, why: str) -> None:
+        """End the run after the documents in flight; the first reason counts."""
+        with self._lock:
+            if not self.stop.is_set():
+                self._why = why
+                self.stop.set()
 
 
 def _unsent(outcomes: Sequence[Outcome]) -> bool:

@@ -3,6 +3,8 @@
 import os
 from collections.abc import Mapping as Dictionary
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -55,6 +57,8 @@ class Target:
     numbering: Dictionary[str, str] = field(default_factory=dict)
     ca_file: Path | None = None
     proxy: str | None = None
+    #: how long to wait for the next byte of an answer; None as usual
+    timeout_s: float | None = None
 
     @property
     def simulated(self) -> bool:
@@ -166,6 +170,9 @@ class _Reader:
             numbering={"": str(numbering)} if isinstance(numbering, str) else dict(numbering),
             ca_file=self.file.path.parent / data["ca_file"] if "ca_file" in data else None,
             proxy=data.get("proxy"),
+            timeout_s=timedelta(milliseconds=int(Decimal(data["timeout"]) * 1000)).total_seconds()
+            if "timeout" in data
+            else None,
         )
 
     def _secret(self, name: str, part: str) -> Secret:
@@ -190,6 +197,10 @@ class _Reader:
                 f"The file {source['file']!r}, which holds the {part} of target {name!r}, cannot be read or is empty."
             )
         return Secret(text)
+
+
+def _seconds(text: str) -> float:
+    return timedelta(milliseconds=int(Decimal(text) * 1000)).total_seconds()
 
 
 def _refuse_url(url: str) -> str:

@@ -17,21 +17,35 @@ FLOORS = {
     name: floor
     for floor, names in enumerate(
         (
-            "errors model resources",
+            "errors model resources stop",
             "endpoints fields jsontext yamlfile locales sandbox",
             "values schemacheck compare catalogue expect",
-            "literals expression workbook target journal_tables causes",
-            "mapping mapping_schema project journal api",
-            "mapping_file convert template",
+            "literals expression workbook target journal_tables group_commit run_locks shares causes",
+            "mapping mapping_schema project database api",
+            "mapping_file convert template journal",
             "findings decide",
             "plan lookup",
-            "run search readback preflight resolve report fetch doctor fetch_files",
+            "search background lanes stop_rules report fetch doctor fetch_files",
+            "readback preflight resolve",
+            "send doubts",
+            "run",
             "cli __main__",
         )
     )
     for name in names.split()
 }
-SENDING = {"run", "api", "journal", "journal_tables", "lookup"}
+SENDING = {
+    "run",
+    "api",
+    "journal",
+    "journal_tables",
+    "database",
+    "group_commit",
+    "run_locks",
+    "lookup",
+    "send",
+    "doubts",
+}
 #: reading, planning and rendering: everything that a check needs
 OFFLINE = {
     *(
@@ -49,7 +63,18 @@ OFFLINE = {
     *("compare", "catalogue", "expect", "causes", "literals", "expression", "workbook", "mapping", "mapping_schema"),
     *("mapping_file", "convert", "template", "findings", "decide", "plan"),
 }
-NETWORK_AND_DATABASE = {"requests", "urllib3", "urllib", "http", "socket", "ssl", "sqlalchemy", "sqlite3", "psycopg"}
+NETWORK_AND_DATABASE = {
+    "requests",
+    "urllib3",
+    "urllib",
+    "http",
+    "socket",
+    "ssl",
+    "sqlalchemy",
+    "sqlite3",
+    "psycopg",
+    "filelock",
+}
 FILE_FORMATS = {"yaml", "openpyxl"}
 
 

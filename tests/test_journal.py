@@ -114,11 +114,11 @@ def test_a_journal_that_others_can_read_is_closed_to_them(journal: Journal, file
 
 def test_a_newer_format_is_refused(journal: Journal, file: Path) -> None:
     """The message says both formats and what to do; nothing is changed."""
-    rows(file, "UPDATE meta SET value = '2' WHERE name = 'format'")
-    with pytest.raises(JournalError, match=r"format 2.*up to 1.*Update visma-import"):
+    rows(file, "UPDATE meta SET value = '99' WHERE name = 'format'")
+    with pytest.raises(JournalError, match=r"format 99.*up to 2.*Update visma-import"):
         open_journal(file)
 
-    assert rows(file, "SELECT value FROM meta") == [("2",)]
+    assert rows(file, "SELECT value FROM meta") == [("99",)]
 
 
 def test_a_database_of_another_program_is_refused_and_left_alone(tmp_path: Path) -> None:

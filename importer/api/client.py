@@ -26,6 +26,8 @@ from importer import __version__
 TIMEOUT_S: Final = (10.0, 250.0)
 #: Seconds to wait for the next byte of something that is only read, and can be asked for again.
 READ_TIMEOUT_S: Final = 60.0
+#: Connections kept to one host, each for a thread.
+MAX_WORKERS: Final = 32
 _MAX_BODY: Final = 1_000_000
 _MAX_READ: Final = 64_000_000
 #: Whatever goes wrong in an exchange means that no whole answer came; what it was decides only the words.
@@ -137,7 +139,7 @@ class Client:
         session = requests.Session()
         session.trust_env = False
         session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
-        self._adapter = _Adapter(max_retries=0)
+        self._adapter = _Adapter(max_retries=0, pool_maxsize=MAX_WORKERS)
         session.headers = requests.structures.CaseInsensitiveDict(
             {
                 "Accept": "application/json",

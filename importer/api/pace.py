@@ -32,6 +32,7 @@ class Pace:
     remaining: int | None = field(default=None, init=False)
     _resets_at: float = field(default=0.0, init=False)
     _next_at: float = field(default=0.0, init=False)
+    _paused_until: float = field(default=0.0, init=False)
     _lock: Any = field(default_factory=threading.Lock, init=False, repr=False)
 
     def observe(self, headers: Dictionary[str, str]) -> None:
@@ -49,6 +50,16 @@ class Pace:
             if _is_count(reset):
                 self._resets_at = self.clock() + int(reset)
 
+    def pause(self, seconds: float) -> None:
+        """Let nobody ask anything for so long."""
+        with self._lock:
+            self._paused_until = max(self._paused_until, self.clock() + seconds)
+
+    def doubt(self) -> None:
+        """Count one more document in doubt, for which a look-up is kept in reserve."""
+        with self._lock:
+            self.in_doubt += 1
+
     def delay_s(self, *, write: bool) -> float:
         """Return how long to wait before asking again; 0 counts the request as made.
 
@@ -56,6 +67,8 @@ class Pace:
         """
         with self._lock:
             now = self.clock()
+            if now < self._paused_until:
+                return self._paused_until - now
             if self.remaining is None:
                 if not self.mild_per_s:
                     return 0.0

@@ -46,6 +46,10 @@ class Verdict:
     other_number: str | None = None
     #: True where an action was taken on and its end is not known yet
     queued: bool = False
+    #: True where the host could not be reached
+    unreachable: bool = False
+    #: the id of the background request that was made of it
+    job: str | None = None
 
 
 def judge_create(result: Answer | NoAnswer, *, asked_number: str | None) -> Verdict:
@@ -58,7 +62,8 @@ def judge_create(result: Answer | NoAnswer, *, asked_number: str | None) -> Verd
 def _no_answer(result: NoAnswer) -> Verdict:
     if not result.sent:
         message = f"Not sent: {result.reason}. Check the network and the target, then run again."
-        return Verdict(status=Status.NOT_SENT, message=message, then=Then.STOP)
+        then = Then.STOP if result.final else Then.AGAIN
+        return Verdict(status=Status.NOT_SENT, message=message, then=then, unreachable=not result.final)
     return Verdict(status=Status.UNKNOWN, message=f"It may or may not be in Visma: {result.reason}.")
 
 
@@ -86,6 +91,9 @@ def _answered(answer: Answer) -> Verdict | None:
         return Verdict(status=Status.REJECTED, message=_with(message, said), **facts)
     if (code in _REFUSALS or code == 500) and answer.whole and said:  # noqa: PLR2004
         return Verdict(status=Status.REJECTED, message=f"Visma answered: {said}", **facts)
+    if code == 202:  # noqa: PLR2004
+        message = "It may or may not be in Visma: it was taken on to be carried out later (202)."
+        return Verdict(status=Status.UNKNOWN, message=message, job=_job(answer), **facts)
     if 200 <= code < 300:  # noqa: PLR2004
         return None
     message = f"It may or may not be in Visma: the answer was {code} without a reason that Visma gives itself."
@@ -155,6 +163,16 @@ def judge_action(result: Answer | NoAnswer, *, number: str | None) -> Verdict:
     return Verdict(status=Status.UNKNOWN, message=message, **facts)
 
 
+def _job(answer: Answer) -> str | None:
+    """Return the id of the background request that an answer names.
+
+    Source: FACTS 3 (CONFIRMED): `{"id", "stateLocation"}`; (REPORTED): Location.
+    """
+    named = _json_object(answer).get("id")
+    found = named if isinstance(named, str) and named else number_of(answer.headers.get("Location"))
+    return found if found and _NUMBER.fullmatch(found) else None
+
+
 def _is_page(answer: Answer) -> bool:
     return answer.body.lstrip()[:1] == b"<"
 
@@ -187,7 +205,8 @@ def error_message(answer: Answer) -> str:
     if not text and fault:
         text = f"IPP error {fault}"
     lines = [line.strip() for line in _VISMA_ID.sub("", text).splitlines()]
-    return " ".join(line for line in lines if line).encode("utf-8", "backslashreplace").decode()
+    told = " ".join(line for line in lines if line).replace("\0", "")
+    return told.encode("utf-8", "backslashreplace").decode()
 
 
 def _json_object(answer: Answer) -> dict[str, Any]:

@@ -11,8 +11,11 @@ from importer import __version__
 from importer.cli.reading import doctor, fetch
 from importer.cli.stream import say
 from importer.errors import StartError, UsageError
+from importer.stop_rules import StopRules
 
 _PORT: Final = 8377
+#: As many connections as the client keeps.
+MAX_WORKERS: Final = 32
 _FILE = click.Path(path_type=Path)
 _EVERYWHERE = (
     click.option("--json", "as_json", is_flag=True, help="Machine-readable on stdout, nothing else there."),
@@ -29,7 +32,27 @@ _INPUT = (
 _REPORT = click.option("--report", "report_folder", type=_FILE, metavar="DIR", help="The folder of the report.")
 _TARGET = click.option("--target", metavar="NAME", help="Where to send to; default: as targets.yaml says, or sandbox.")
 _JOURNAL = click.option(
-    "--journal", "journal_path", type=_FILE, metavar="PATH", envvar="VISMA_IMPORT_JOURNAL", help="The journal file."
+    "--journal",
+    "where",
+    metavar="PATH|URL",
+    envvar="VISMA_IMPORT_JOURNAL",
+    help="The journal: a file, or postgresql+psycopg://USER@HOST/DATABASE.",
+)
+_SETTLE_AFTER = click.option(
+    "--settle-after",
+    type=click.IntRange(min=0),
+    default=600,
+    show_default=True,
+    metavar="SECONDS",
+    help="How long Visma may still be working on what was sent, before absence counts.",
+)
+_WORKERS = click.option(
+    "--workers",
+    type=click.IntRange(1, MAX_WORKERS),
+    default=2,
+    show_default=True,
+    metavar="N",
+    help="How many documents to send at a time; those of one customer go one after the other.",
 )
 
 Command = Callable[..., Any]
@@ -60,7 +83,7 @@ def check(report_folder: Path | None, *, as_json: bool, quiet: bool, **given: An
 
     found = inputs.read_input(**given)
     if report_folder is not None:
-        from importer.cli.sending import report_check
+        from importer.cli.reporting import report_check
 
         report_check(found, report_folder)
     code = StartError.exit_code if found.plan.problems else 0
@@ -72,10 +95,19 @@ def check(report_folder: Path | None, *, as_json: bool, quiet: bool, **given: An
 
 
 @cli.command()
-@_with(*_INPUT, _TARGET, _JOURNAL, *_EVERYWHERE)
-def plan(target: str | None, journal_path: Path | None, *, as_json: bool, quiet: bool, **given: Any) -> int:
+@_with(*_INPUT, _TARGET, _WORKERS, _SETTLE_AFTER, _JOURNAL, *_EVERYWHERE)
+def plan(
+    target: str | None,
+    where: str | None,
+    workers: int,
+    settle_after: int,
+    *,
+    as_json: bool,
+    quiet: bool,
+    **given: Any,
+) -> int:
     """Show what a run would do with each document, and how long it would take. Reads only."""
-    from importer.cli import inputs, planning
+    from importer.cli import inputs, planning, sending
     from importer.project import project_of
     from importer.target import choose
 
@@ -83,7 +115,8 @@ def plan(target: str | None, journal_path: Path | None, *, as_json: bool, quiet:
     chosen = choose(project.folder, target)
     found = inputs.read_input(**given)
     project.make_private()
-    return planning.show_plan(found, project, chosen, journal_path, as_json=as_json, quiet=quiet)
+    manner = sending.Manner(workers=workers, settle_after_s=settle_after, rules=StopRules())
+    return planning.show_plan(found, project, chosen, where or project.journal, manner, as_json=as_json, quiet=quiet)
 
 
 @cli.command()
@@ -95,6 +128,24 @@ def plan(target: str | None, journal_path: Path | None, *, as_json: bool, quiet:
         "--rehearse", multiple=True, metavar="KIND[@N]", help="Let the embedded sandbox go wrong; see sandbox --fault."
     ),
     click.option("--yes", is_flag=True, help="Ask nothing; needed where there is no terminal to ask at."),
+    _WORKERS,
+    _SETTLE_AFTER,
+    click.option(
+        "--max-same-rejections",
+        type=click.IntRange(min=1),
+        default=StopRules().same_rejections,
+        show_default=True,
+        metavar="N",
+        help="Stop after so many equal rejections in a row.",
+    ),
+    click.option(
+        "--max-unreachable",
+        type=click.IntRange(min=1),
+        default=StopRules().unreachable,
+        show_default=True,
+        metavar="N",
+        help="Stop after so many tries while the host cannot be reached.",
+    ),
     _REPORT,
     _JOURNAL,
     *_EVERYWHERE,
@@ -102,14 +153,12 @@ def plan(target: str | None, journal_path: Path | None, *, as_json: bool, quiet:
 def run(
     target: str | None,
     report_folder: Path | None,
-    journal_path: Path | None,
-    rehearse: tuple[str, ...],
+    where: str | None,
     *,
     skip_invalid: bool,
-    yes: bool,
     as_json: bool,
     quiet: bool,
-    **given: Any,
+    **rest: Any,
 ) -> int:
     """Send each document once, then write the report."""
     from importer.cli import inputs
@@ -117,19 +166,28 @@ def run(
     from importer.project import project_of
     from importer.target import choose
 
+    given = {name: rest.pop(name) for name in ("mapping", "workbook", "param", "limit", "only")}
     project = project_of(given["mapping"].parent)
     chosen = choose(project.folder, target)
     found = inputs.read_input(**given)
     if held_back(found.plan, skip_invalid=skip_invalid):
         return inputs.refuse_to_start(found, as_json=as_json, quiet=quiet)
-    from importer.cli import sending
+    from importer.cli import reporting, sending
     from importer.journal import open_journal
 
     inputs.keep_workbook(found, project)
-    options = sending.Options(json=as_json, quiet=quiet, yes=yes, rehearse=rehearse)
-    journal = open_journal(journal_path or project.journal)
+    options = reporting.Options(json=as_json, quiet=quiet)
+    rules = StopRules(same_rejections=rest["max_same_rejections"], unreachable=rest["max_unreachable"])
+    manner = sending.Manner(
+        workers=rest["workers"],
+        settle_after_s=rest["settle_after"],
+        rules=rules,
+        rehearse=rest["rehearse"],
+        yes=rest["yes"],
+    )
+    journal = open_journal(where or project.journal)
     try:
-        return sending.send(sending.Errand(found, project, chosen, journal, report_folder, options))
+        return sending.send(sending.Errand(found, project, chosen, journal, report_folder, options, manner))
     finally:
         journal.close()
 
@@ -137,38 +195,36 @@ def run(
 @cli.command()
 @click.argument("run_id", required=False, metavar="[RUN]")
 @_with(_REPORT, _JOURNAL, *_EVERYWHERE)
-def report(
-    run_id: str | None, report_folder: Path | None, journal_path: Path | None, *, as_json: bool, quiet: bool
-) -> int:
+def report(run_id: str | None, report_folder: Path | None, where: str | None, *, as_json: bool, quiet: bool) -> int:
     """Write a run's report again from the journal; without RUN, of the latest run."""
-    from importer.cli import sending
+    from importer.cli import reporting
     from importer.journal import open_journal
     from importer.project import project_here
 
     project = project_here(Path.cwd())
-    journal = open_journal(journal_path or project.journal, create=False)
+    journal = open_journal(where or project.journal, create=False)
     try:
         runs = journal.runs()
         if not runs:
             raise StartError("The journal holds no run yet.")
         record = journal.run(run_id) if run_id else runs[0][0]
-        folder, notes = sending.rebuild_report(journal, record.run_id, project, report_folder)
+        folder, notes = reporting.rebuild_report(journal, record.run_id, project, report_folder)
         outcomes = journal.outcomes(record.run_id)
     finally:
         journal.close()
-    sending.conclude(record, outcomes, folder, notes, sending.Options(json=as_json, quiet=quiet))
+    reporting.conclude(record, outcomes, folder, notes, reporting.Options(json=as_json, quiet=quiet))
     return 0
 
 
 @cli.command()
 @_with(_JOURNAL, *_EVERYWHERE)
-def history(journal_path: Path | None, *, as_json: bool, quiet: bool) -> int:  # noqa: ARG001 - nothing to be quiet of
+def history(where: str | None, *, as_json: bool, quiet: bool) -> int:  # noqa: ARG001 - nothing to be quiet of
     """List the runs of this project, the latest first."""
     from importer.cli import inputs, screen
     from importer.journal import open_journal
     from importer.project import project_here
 
-    journal = open_journal(journal_path or project_here(Path.cwd()).journal, create=False)
+    journal = open_journal(where or project_here(Path.cwd()).journal, create=False)
     try:
         runs = journal.runs()
     finally:
@@ -189,14 +245,7 @@ def history(journal_path: Path | None, *, as_json: bool, quiet: bool) -> int:  #
         "--accepted", is_flag=False, flag_value="", metavar="[NUMBER]", help="It is in Visma, under this number."
     ),
     click.option("--not-there", is_flag=True, help="It is not in Visma: the next run sends it."),
-    click.option(
-        "--settle-after",
-        type=click.IntRange(min=0),
-        default=600,
-        show_default=True,
-        metavar="SECONDS",
-        help="How long Visma may still be working on what was sent, before absence counts.",
-    ),
+    _SETTLE_AFTER,
     click.option("--yes", is_flag=True, help="Ask nothing."),
     _TARGET,
     _JOURNAL,
@@ -207,7 +256,7 @@ def resolve(
     run_id: str | None,
     accepted: str | None,
     target: str | None,
-    journal_path: Path | None,
+    where: str | None,
     *,
     not_there: bool,
     as_json: bool,
@@ -232,7 +281,7 @@ def resolve(
         )
     project = project_here(Path.cwd())
     chosen = choose(project.folder, target)
-    journal = open_journal(journal_path or project.journal, create=False)
+    journal = open_journal(where or project.journal, create=False)
     word = settling.Word(not not_there, accepted or None, yes=rest["yes"])
     try:
         if key is not None:

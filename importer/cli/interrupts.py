@@ -1,11 +1,12 @@
-"""Let Ctrl-C and SIGTERM end a run after the document in flight, and never say a false word about what was sent."""
+"""Let Ctrl-C and SIGTERM end a run after the documents in flight, and never say a false word about what was sent."""
 
 import os
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from threading import Event
 from typing import Any, Final
+
+from importer.stop import Stop
 
 _SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
 
@@ -14,7 +15,7 @@ class _Watch:
     """Say what a signal does now: before a run it interrupts, during one it asks to stop, after it nothing."""
 
     def __init__(self) -> None:
-        self.stop: Event | None = None
+        self.stop: Stop | None = None
         self.in_flight: Callable[[], bool] = lambda: False
         self.ended = False
 
@@ -28,9 +29,9 @@ class _Watch:
             self.stop.set()
             # straight to the descriptor: the stream may be in the middle of writing something
             with suppress(OSError):
-                os.write(2, b"\nStopping after the document in flight ...\n")
+                os.write(2, b"\nStopping after the documents in flight ...\n")
         elif self.in_flight():
-            # asked twice: give the document in flight up; it is in doubt then
+            # asked twice: give the documents in flight up; they are in doubt then
             raise KeyboardInterrupt
 
 
@@ -44,7 +45,7 @@ def install() -> None:
 
 
 @contextmanager
-def watching(stop: Event, in_flight: Callable[[], bool]) -> Iterator[None]:
+def watching(stop: Stop, in_flight: Callable[[], bool]) -> Iterator[None]:
     """Let signals set `stop`; a second one gives up what is in flight."""
     before = {number: signal.getsignal(number) for number in _SIGNALS}
     own = all(handler == _watch.on_signal for handler in before.values())

@@ -4,13 +4,14 @@ import time
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from threading import Event
 from typing import Any, Final
 
 from importer.cli import screen
+from importer.cli.connection import Connection, connected
 from importer.cli.inputs import Input, check_data, print_json
-from importer.cli.sending import Connection, connected
-from importer.decide import Known, decide
+from importer.cli.sending import Manner
+from importer.database import is_url
+from importer.decide import Clock, Known, decide
 from importer.errors import StartError
 from importer.journal import open_journal
 from importer.lookup import prepare, probe
@@ -18,6 +19,7 @@ from importer.model import Document, Status
 from importer.preflight import look_before
 from importer.project import Project
 from importer.run import known
+from importer.stop import Stop
 from importer.target import Target
 
 #: Added to each request for what the API itself needs; measured ones are longer than the network's own time.
@@ -28,20 +30,22 @@ def show_plan(
     given: Input,
     project: Project,
     chosen: str | Target,
-    journal_path: Path | None,
+    where: str | Path,
+    manner: Manner,
     *,
     as_json: bool,
     quiet: bool,
 ) -> int:
     """Print the plan and return the exit code: 3 where problems would keep the run from starting."""
     progress = screen.RunProgress(quiet=True)
-    with connected(chosen, project, progress, Event()) as connection:
+    with connected(chosen, project, progress, Stop()) as connection:
         endpoint = given.mapping.endpoint
-        past = _known(given, project, connection.target, journal_path)
-        documents = decide(given.plan.documents, past, kind=endpoint.kind)
+        past = _known(given, connection.target, where)
+        clock = Clock(connection.session.server_now(), manner.settle_after_s)
+        documents = decide(given.plan.documents, past, kind=endpoint.kind, clock=clock)
         documents = prepare(connection.session, given.mapping, documents)
         documents = look_before(connection.session, endpoint, documents, past)
-        seconds = _predict(connection, given, documents)
+        seconds = _predict(connection, given, documents, manner.workers)
     code = StartError.exit_code if given.plan.problems else 0
     if as_json:
         data = check_data(given, code)
@@ -55,18 +59,17 @@ def show_plan(
     return code
 
 
-def _known(given: Input, project: Project, target: Target, journal_path: Path | None) -> Known:
-    path = journal_path or project.journal
-    if not path.exists():
+def _known(given: Input, target: Target, where: str | Path) -> Known:
+    if not is_url(where) and not Path(where).exists():
         return Known()
-    journal = open_journal(path)
+    journal = open_journal(where)
     try:
         return known(journal, target.company, given.mapping.endpoint.name)
     finally:
         journal.close()
 
 
-def _predict(connection: Connection, given: Input, documents: Sequence[Document]) -> float:
+def _predict(connection: Connection, given: Input, documents: Sequence[Document], workers: int) -> float:
     """Ask the API once, to learn how fast it answers and what it allows; return the seconds a run would take."""
     send = sum(document.status is None for document in documents)
     if not send:
@@ -75,7 +78,7 @@ def _predict(connection: Connection, given: Input, documents: Sequence[Document]
     probe(connection.session, given.mapping.endpoint)
     each = time.monotonic() - started
     work = 0.0 if connection.target.loopback else _WORK_S
-    return connection.session.pace.predict_s(send, each + work)
+    return connection.session.pace.predict_s(send, (each + work) / workers)
 
 
 def _row(document: Document) -> dict[str, Any]:

@@ -2,13 +2,13 @@
 
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from threading import Event
 from typing import Any, Final
 
 import click
 
 from importer.cli import screen
 from importer.errors import StartError, UsageError
+from importer.stop import Stop
 
 _SHORT: Final = {
     "since": "lastModifiedDateTime=>=",
@@ -65,8 +65,8 @@ def fetch(resource: str, output: Path, target: str | None, *, as_json: bool, qui
     """
     from importer import fetch as listing
     from importer import fetch_files
+    from importer.cli.connection import connected
     from importer.cli.inputs import print_json
-    from importer.cli.sending import connected
     from importer.project import project_here
     from importer.target import choose
 
@@ -79,7 +79,7 @@ def fetch(resource: str, output: Path, target: str | None, *, as_json: bool, qui
     if isinstance(chosen, str):
         project.make_private()
     progress = ReadProgress(quiet=quiet, title=request.listing.title)
-    with connected(chosen, project, progress, Event()) as (used, session), progress:
+    with connected(chosen, project, progress, Stop()) as (used, session), progress:
         found = listing.fetch(session, request, progress.page)
     rows, notes = fetch_files.write(output, request, found.items, lines=given["lines"])
     data = {

@@ -1,107 +1,53 @@
-"""Carry a run out from the command line: sandbox, journal, progress, signals, report."""
+"""Carry a run out from the command line: connection, journal, progress, signals, report."""
 
 import secrets
 import sys
-import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
-from threading import Event
-from typing import Any, Final, NamedTuple
-from urllib.parse import urlsplit
+from typing import Any
 
 import click
 
-from importer.api.client import Client
-from importer.api.pace import MILD_PER_S, Pace
-from importer.api.session import Session
-from importer.api.token import TokenSource
-from importer.causes import Group, explain_verdict, group, load_causes, noun_of
+from importer.causes import explain_verdict, group
 from importer.cli import screen
-from importer.cli.inputs import Input, print_json, text_of
+from importer.cli.connection import Connection, connected, resolver_for
+from importer.cli.inputs import Input
 from importer.cli.interrupts import watching
-from importer.cli.rehearsal import settings
-from importer.decide import decide
+from importer.cli.reporting import Options, conclude, new_record, rebuild_report
+from importer.decide import Clock, Known, decide
+from importer.doubts import Doubts
 from importer.errors import ImportFailed, StartError
 from importer.journal import Journal
 from importer.lookup import prepare, probe
 from importer.model import Document, Outcome, RunRecord, Status
 from importer.preflight import look_before
 from importer.project import Project
-from importer.report import write_report
-from importer.report.json_file import results
-from importer.report.words import NOTICE, exit_meaning
-from importer.run import Flight, Run, check_equations, first_outcomes, known, now_utc
-from importer.sandbox import Sandbox
-from importer.target import SANDBOX, Target, sandbox_target
-
-#: Seconds to connect to the token address, and to wait for its answer.
-TOKEN_TIMEOUT_S: Final = (10.0, 30.0)
-_CHECKED: Final = "Ready. This was a check: nothing was sent."
+from importer.report.words import NOTICE
+from importer.run import Flight, Run, check_equations, first_outcomes, known
+from importer.send import Sender, now_utc
+from importer.stop import Stop
+from importer.stop_rules import StopRules
+from importer.target import Target
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Options:
-    """Hold the options that every command has."""
+class Manner:
+    """Hold how a run goes about it."""
 
-    json: bool
-    quiet: bool
-    #: ask nothing
-    yes: bool = False
+    workers: int
+    settle_after_s: float
+    rules: StopRules
     #: faults of the embedded sandbox
     rehearse: tuple[str, ...] = ()
-
-
-class Connection(NamedTuple):
-    """Hold a target and the session with it."""
-
-    target: Target
-    session: Session
-
-
-@contextmanager
-def connected(
-    chosen: str | Target, project: Project, progress: screen.RunProgress, stop: Event, faults: tuple[str, ...] = ()
-) -> Iterator[Connection]:
-    """Open a session with the target, starting the embedded sandbox where it is the target.
-
-    Raises: TargetError when no token is given out.
-    """
-
-    def wait(seconds: float) -> bool:
-        ends_at = time.monotonic() + seconds
-        while (left := ends_at - time.monotonic()) > 0:
-            progress.waiting(left)
-            if stop.wait(min(left, 1.0)):
-                break
-        progress.waiting(0.0)
-        return stop.is_set()
-
-    if isinstance(chosen, str):
-        with Sandbox(project.sandbox, settings=settings(faults)) as box:
-            client = Client(box.base_url)
-            try:
-                yield Connection(sandbox_target(box.base_url, box.company_id), Session(client, wait=wait))
-            finally:
-                client.close()
-        return
-    client = Client(chosen.base_url, ca_file=chosen.ca_file, proxy=chosen.proxy)
-    origin = "{0.scheme}://{0.netloc}".format(urlsplit(chosen.token_url))
-    token_client = Client(origin, timeout_s=TOKEN_TIMEOUT_S, ca_file=chosen.ca_file, proxy=chosen.proxy)
-    try:
-        tokens = TokenSource(chosen, token_client)
-        tokens.token()
-        pace = Pace(mild_per_s=0.0 if chosen.loopback else MILD_PER_S)
-        yield Connection(chosen, Session(client, tokens, pace, wait))
-    finally:
-        client.close()
-        token_client.close()
+    #: ask nothing
+    yes: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Errand:
-    """Hold what a run was told: what to send, where, and where to write it down."""
+    """Hold what a run was told: what to send, where, how, and where to write it down."""
 
     given: Input
     project: Project
@@ -109,11 +55,12 @@ class Errand:
     journal: Journal
     report_folder: Path | None
     options: Options
+    manner: Manner
 
 
 def send(errand: Errand) -> int:
     """Send the documents of a plan to a target, report, and return the exit code."""
-    stop, flight = Event(), Flight()
+    stop, flight = Stop(), Flight()
     with watching(stop, lambda: flight.going):
         record, outcomes = _send(errand, stop, flight)
         given, journal = errand.given, errand.journal
@@ -123,32 +70,79 @@ def send(errand: Errand) -> int:
     return record.exit_code or 0
 
 
-def _send(errand: Errand, stop: Event, flight: Flight) -> tuple[RunRecord, list[Outcome]]:
-    given, journal, options = errand.given, errand.journal, errand.options
-    endpoint = given.mapping.endpoint
+def _send(errand: Errand, stop: Stop, flight: Flight) -> tuple[RunRecord, list[Outcome]]:
+    given, options, manner = errand.given, errand.options, errand.manner
     progress = screen.RunProgress(quiet=options.quiet)
-    with connected(errand.chosen, errand.project, progress, stop, options.rehearse) as (target, session):
+    with connected(errand.chosen, errand.project, progress, stop, manner.rehearse) as connection:
+        target = connection.target
         record = new_record(given, run_id=secrets.token_hex(4), target=target.name, company=target.company)
-        past = known(journal, record.company, endpoint.name)
-        documents = decide(given.plan.documents, past, kind=endpoint.kind)
-        if not target.simulated and _to_send(documents):
-            probe(session, endpoint)
-        documents = look_before(session, endpoint, prepare(session, given.mapping, documents), past)
+        doubts = _doubts(errand, connection)
+        past, documents = _decided(errand, connection, doubts)
         check_equations(record, first_outcomes(documents))
         if not options.quiet:
             _announce(screen.console(error=options.json), given, target, documents)
-        _confirm(target, _to_send(documents), yes=options.yes)
+        _confirm(target, _to_send(documents), yes=manner.yes)
+        doubts.adopt(documents)
         progress.total = _to_send(documents)
-        path, explain = endpoint.path[given.mapping.api], _explainer(given)
-        job = Run(record, endpoint, path, journal, session, progress, stop, flight=flight, explain=explain)
-        job.taken = {found.number: found.key for found in past.accepted.values() if found.number}
+        job = Run(
+            _sender(errand, connection, record, first_outcomes(documents), past),
+            progress,
+            stop,
+            rules=manner.rules,
+            workers=max(min(manner.workers, progress.total), 1),
+            flight=flight,
+            look_up=lambda documents, outcomes: doubts.settle_own(record, documents, outcomes),
+        )
         try:
             with progress:
                 return job.execute(documents)
         except ImportFailed:
             with suppress(ImportFailed):
-                rebuild_report(journal, record.run_id, errand.project, errand.report_folder)
+                rebuild_report(errand.journal, record.run_id, errand.project, errand.report_folder)
             raise
+
+
+def _doubts(errand: Errand, connection: Connection) -> Doubts:
+    resolver = resolver_for(connection, errand.manner.settle_after_s)
+    endpoint = errand.given.mapping.endpoint
+    return Doubts(errand.journal, resolver, endpoint, connection.target.company, now_utc)
+
+
+def _sender(errand: Errand, connection: Connection, record: RunRecord, outcomes: list[Outcome], past: Known) -> Sender:
+    endpoint = errand.given.mapping.endpoint
+    return Sender(
+        record,
+        endpoint,
+        endpoint.path[errand.given.mapping.api],
+        errand.journal,
+        connection.session,
+        outcomes,
+        explain=_explainer(errand.given),
+        taken={found.number: found.key for found in past.accepted.values() if found.number},
+        once_doubtful=frozenset(past.once_doubtful),
+    )
+
+
+def _decided(errand: Errand, connection: Connection, doubts: Doubts) -> tuple[Known, tuple[Document, ...]]:
+    """Return what is known, and the documents, those that are not to be sent having a status.
+
+    Raises: TargetError when the API cannot be read, so that nothing may be written.
+    """
+    given, (target, session) = errand.given, connection
+    endpoint = given.mapping.endpoint
+
+    def decided() -> tuple[Known, tuple[Document, ...]]:
+        past = known(errand.journal, target.company, endpoint.name)
+        clock = Clock(session.server_now(), errand.manner.settle_after_s)
+        return past, decide(given.plan.documents, past, kind=endpoint.kind, clock=clock)
+
+    past, documents = decided()
+    if not target.simulated and _to_send(documents):
+        probe(session, endpoint)
+    if any(document.status is Status.UNKNOWN or document.waits for document in documents):
+        doubts.settle_earlier(given.plan.documents)
+        past, documents = decided()
+    return past, look_before(session, endpoint, prepare(session, given.mapping, documents), past)
 
 
 def _explainer(given: Input) -> Callable[[str], str]:
@@ -175,44 +169,6 @@ def _confirm(target: Target, count: int, *, yes: bool) -> None:
         raise StartError("Nothing was sent.")
 
 
-def new_record(given: Input, *, run_id: str, target: str, company: str) -> RunRecord:
-    """Return the record of a run that starts now."""
-    return RunRecord(
-        run_id=run_id,
-        started_at=now_utc(),
-        finished_at=None,
-        exit_code=None,
-        mapping_name=given.mapping.name,
-        mapping_file=given.mapping.source.path.name,
-        endpoint=given.mapping.endpoint.name,
-        workbook_name=text_of(given.workbook.name),
-        workbook_sha256=given.digest,
-        sheet=given.plan.sheet.name,
-        header_row=given.plan.sheet.header_row,
-        target=target,
-        company=company.lower(),
-        simulated=target == SANDBOX,
-        rows_read=given.plan.rows_read,
-        totals=given.plan.totals,
-    )
-
-
-def report_check(given: Input, folder: Path) -> None:
-    """Write the user's sheet with its mistakes marked, as a run that sent nothing."""
-    outcomes = [
-        replace(outcome, message=_CHECKED) if outcome.status is Status.NOT_SENT else outcome
-        for outcome in first_outcomes(given.plan.documents)
-    ]
-    record = new_record(given, run_id="check", target="none", company="")
-    code = StartError.exit_code if given.plan.problems else 0
-    record = replace(record, finished_at=now_utc(), exit_code=code)
-    try:
-        write_report(folder, record, outcomes, given.workbook)
-    except OSError as error:
-        reason = (error.strerror or "unknown reason").lower()
-        raise StartError(f"The report cannot be written into {str(folder)!r}: {reason}.") from None
-
-
 def _announce(out: Any, given: Input, target: Target, documents: Sequence[Document]) -> None:
     out.print(NOTICE if target.simulated else f"Target {target.name} ({target.base_url})", markup=False)
     to_send = _to_send(documents)
@@ -224,58 +180,5 @@ def _announce(out: Any, given: Input, target: Target, documents: Sequence[Docume
     screen.problems(out, given.plan.warnings, sheet.headers, heading=f"{len(given.plan.warnings)} warnings")
 
 
-def conclude(
-    record: RunRecord,
-    outcomes: Sequence[Outcome],
-    folder: Path,
-    notes: Sequence[str],
-    options: Options,
-    groups: Sequence[Group] | None = None,
-) -> None:
-    """Print how a run ended: for programs on stdout, or for people.
-
-    `groups` are its rejections by cause; of a run that is shown again, those of the bundled catalogue.
-    """
-    if options.json:
-        print_json({name: value for name, value in results(record, outcomes).items() if name != "documents"})
-    out = screen.console(error=options.json)
-    if not options.quiet:
-        if groups is None:
-            groups = group(outcomes, load_causes(None), record.endpoint, "en")
-        screen.troubles(out, outcomes, groups, noun_of(record.endpoint))
-        screen.summary(out, record, outcomes)
-    for note in notes:
-        out.print(note, markup=False)
-    out.print(f"Report: {_short(folder)}", markup=False)
-    code = "" if record.exit_code is None else f", exit code {record.exit_code}"
-    out.print(f"Run {record.run_id}{code}: {exit_meaning(record.exit_code)}", markup=False)
-    if record.simulated:
-        out.print(NOTICE)
-
-
 def _to_send(documents: Sequence[Document]) -> int:
     return sum(document.status is None for document in documents)
-
-
-def _short(folder: Path) -> str:
-    with suppress(ValueError):
-        return str(folder.resolve().relative_to(Path.cwd()))
-    return str(folder)
-
-
-def rebuild_report(journal: Journal, run_id: str, project: Project, folder: Path | None) -> tuple[Path, list[str]]:
-    """Write a run's report from what the journal holds."""
-    record = journal.run(run_id)
-    outcomes = journal.outcomes(run_id)
-    if folder is None:
-        stamp = record.started_at[:19].replace("-", "").replace(":", "").replace("T", "-")
-        safe = "".join(char if char.isalnum() or char in "-_." else "-" for char in record.mapping_name)
-        folder = project.reports / f"{safe}-{stamp}-{record.run_id}"
-    copy = project.workbook_copy(record.workbook_sha256)
-    try:
-        notes = write_report(folder, record, outcomes, copy if copy.exists() else None)
-    except OSError as error:
-        reason = (error.strerror or "unknown reason").lower()
-        advice = "close results.xlsx where it is open, or make room, then say"
-        notes = [f"The report could not be written ({reason}): {advice} visma-import report {record.run_id}"]
-    return folder, notes

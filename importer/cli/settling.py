@@ -4,14 +4,14 @@ import getpass
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
-from threading import Event
 
 import click
 
 from importer.cli import screen
+from importer.cli.connection import Connection, connected, resolver_for
 from importer.cli.inputs import print_json
-from importer.cli.sending import Connection, connected
 from importer.cli.stream import say
+from importer.doubts import BY_LOOKING, is_in_hand
 from importer.endpoints import Endpoint, table
 from importer.errors import StartError, UsageError
 from importer.expect import number_of
@@ -20,10 +20,9 @@ from importer.lookup import Found, read_one
 from importer.model import Outcome, RunRecord, Status
 from importer.project import Project
 from importer.resolve import Resolver, Settlement
-from importer.run import now_utc
+from importer.send import now_utc
+from importer.stop import Stop
 from importer.target import Target
-
-_BY_LOOKING = "look-up"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,14 +40,18 @@ def resolve_all(
     """Look up everything in doubt; return 0 when nothing is left, else 5."""
     out = screen.console(error=as_json)
     done: list[tuple[Attempt, Settlement]] = []
-    with connected(chosen, project, screen.RunProgress(quiet=True), Event()) as connection:
+    with connected(chosen, project, screen.RunProgress(quiet=True), Stop()) as connection:
         attempts = journal.doubtful(connection.target.company)
         resolver = _resolver(connection, journal, attempts, settle_after_s)
         for attempt in attempts:
+            if is_in_hand(journal, attempt):
+                message = f"Run {attempt.run_id} still has it in hand. Resolve again when that run has ended."
+                done.append((attempt, Settlement(status=Status.UNKNOWN, message=message)))
+                continue
             settlement = resolver.settle(table()[attempt.endpoint], attempt)
             state = settlement.status.value
             message = settlement.message
-            journal.decide(attempt, state, message, now_utc(), number=settlement.number, by=_BY_LOOKING)
+            journal.decide(attempt, state, message, now_utc(), number=settlement.number, by=BY_LOOKING)
             done.append((attempt, settlement))
     left = sum(settlement.status is Status.UNKNOWN for _, settlement in done)
     if as_json:
@@ -79,12 +82,9 @@ def _row(attempt: Attempt, settlement: Settlement) -> dict[str, str | None]:
 
 
 def _resolver(connection: Connection, journal: Journal, attempts: Sequence[Attempt], settle_after_s: float) -> Resolver:
-    target = connection.target
-    # the embedded sandbox takes a number that is sent, so that one that is missing there is not there
-    numbering = {"": "manual"} if target.simulated else target.numbering
-    resolver = Resolver(connection.session, numbering, settle_after_s)
+    resolver = resolver_for(connection, settle_after_s)
     for name in {attempt.endpoint for attempt in attempts}:
-        resolver.know(name, journal.live_attempts(target.company, name))
+        resolver.know(name, journal.live_attempts(connection.target.company, name))
     return resolver
 
 
@@ -101,7 +101,7 @@ def decide_key(
     project: Project, chosen: str | Target, journal: Journal, key: str, endpoint: str | None, word: Word
 ) -> int:
     """Settle one document by a person's word: in doubt, accepted, or changed."""
-    with connected(chosen, project, screen.RunProgress(quiet=True), Event()) as connection:
+    with connected(chosen, project, screen.RunProgress(quiet=True), Stop()) as connection:
         matter = _matter(journal, connection.target.company, key, endpoint)
         number = word.number or (matter.attempt.number if matter.attempt else None)
         if matter.changed and not number:
@@ -153,7 +153,7 @@ def decide_run(project: Project, chosen: str | Target, journal: Journal, run_id:
     """Settle all documents of a run by a person's word: the `changed` ones as accepted, or all in doubt."""
     record = journal.run(run_id)
     outcomes = [outcome for outcome in journal.outcomes(record.run_id) if outcome.status is Status.CHANGED]
-    with connected(chosen, project, screen.RunProgress(quiet=True), Event()) as connection:
+    with connected(chosen, project, screen.RunProgress(quiet=True), Stop()) as connection:
         if connection.target.company != record.company:
             raise UsageError(f"Run {record.run_id} was for another company. Name its target: --target {record.target}")
         doubtful = [a for a in journal.doubtful(record.company) if a.run_id == record.run_id]
@@ -205,6 +205,11 @@ def _ask(word: Word, what: str) -> None:
 
 
 def _decide(journal: Journal, attempt: Attempt, word: Word) -> None:
+    if is_in_hand(journal, attempt):
+        raise StartError(
+            f"Run {attempt.run_id} still has {attempt.key!r} in hand. Wait until that run has ended, or end it; "
+            "nothing was changed."
+        )
     at, by = now_utc(), _person()
     if word.accepted:
         number = word.number or attempt.number

@@ -1,0 +1,122 @@
+"""Write what a run or a check left: the report's files, and how it ended on the screen."""
+
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Final
+
+from importer.causes import Group, group, load_causes, noun_of
+from importer.cli import screen
+from importer.cli.inputs import Input, print_json, text_of
+from importer.errors import StartError
+from importer.journal import Journal
+from importer.model import Outcome, RunRecord, Status
+from importer.project import Project
+from importer.report import write_report
+from importer.report.json_file import results
+from importer.report.words import NOTICE, exit_meaning
+from importer.run import first_outcomes
+from importer.send import now_utc
+from importer.target import SANDBOX
+
+_CHECKED: Final = "Ready. This was a check: nothing was sent."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """Hold the options that every command has."""
+
+    json: bool
+    quiet: bool
+
+
+def new_record(given: Input, *, run_id: str, target: str, company: str) -> RunRecord:
+    """Return the record of a run that starts now."""
+    return RunRecord(
+        run_id=run_id,
+        started_at=now_utc(),
+        finished_at=None,
+        exit_code=None,
+        mapping_name=given.mapping.name,
+        mapping_file=given.mapping.source.path.name,
+        endpoint=given.mapping.endpoint.name,
+        workbook_name=text_of(given.workbook.name),
+        workbook_sha256=given.digest,
+        sheet=given.plan.sheet.name,
+        header_row=given.plan.sheet.header_row,
+        target=target,
+        company=company.lower(),
+        simulated=target == SANDBOX,
+        rows_read=given.plan.rows_read,
+        totals=given.plan.totals,
+    )
+
+
+def report_check(given: Input, folder: Path) -> None:
+    """Write the user's sheet with its mistakes marked, as a run that sent nothing."""
+    outcomes = [
+        replace(outcome, message=_CHECKED) if outcome.status is Status.NOT_SENT else outcome
+        for outcome in first_outcomes(given.plan.documents)
+    ]
+    record = new_record(given, run_id="check", target="none", company="")
+    code = StartError.exit_code if given.plan.problems else 0
+    record = replace(record, finished_at=now_utc(), exit_code=code)
+    try:
+        write_report(folder, record, outcomes, given.workbook)
+    except OSError as error:
+        reason = (error.strerror or "unknown reason").lower()
+        raise StartError(f"The report cannot be written into {str(folder)!r}: {reason}.") from None
+
+
+def conclude(
+    record: RunRecord,
+    outcomes: Sequence[Outcome],
+    folder: Path,
+    notes: Sequence[str],
+    options: Options,
+    groups: Sequence[Group] | None = None,
+) -> None:
+    """Print how a run ended: for programs on stdout, or for people.
+
+    `groups` are its rejections by cause; of a run that is shown again, those of the bundled catalogue.
+    """
+    if options.json:
+        print_json({name: value for name, value in results(record, outcomes).items() if name != "documents"})
+    out = screen.console(error=options.json)
+    if not options.quiet:
+        if groups is None:
+            groups = group(outcomes, load_causes(None), record.endpoint, "en")
+        screen.troubles(out, outcomes, groups, noun_of(record.endpoint))
+        screen.summary(out, record, outcomes)
+    for note in notes:
+        out.print(note, markup=False)
+    out.print(f"Report: {_short(folder)}", markup=False)
+    code = "" if record.exit_code is None else f", exit code {record.exit_code}"
+    out.print(f"Run {record.run_id}{code}: {exit_meaning(record.exit_code)}", markup=False)
+    if record.simulated:
+        out.print(NOTICE)
+
+
+def _short(folder: Path) -> str:
+    with suppress(ValueError):
+        return str(folder.resolve().relative_to(Path.cwd()))
+    return str(folder)
+
+
+def rebuild_report(journal: Journal, run_id: str, project: Project, folder: Path | None) -> tuple[Path, list[str]]:
+    """Write a run's report from what the journal holds."""
+    record = journal.run(run_id)
+    outcomes = journal.outcomes(run_id)
+    if folder is None:
+        stamp = record.started_at[:19].replace("-", "").replace(":", "").replace("T", "-")
+        safe = "".join(char if char.isalnum() or char in "-_." else "-" for char in record.mapping_name)
+        folder = project.reports / f"{safe}-{stamp}-{record.run_id}"
+    copy = project.workbook_copy(record.workbook_sha256)
+    try:
+        notes = write_report(folder, record, outcomes, copy if copy.exists() else None)
+    except OSError as error:
+        reason = (error.strerror or "unknown reason").lower()
+        advice = "close results.xlsx where it is open, or make room, then say"
+        notes = [f"The report could not be written ({reason}): {advice} visma-import report {record.run_id}"]
+    return folder, notes

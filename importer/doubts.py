@@ -1,0 +1,120 @@
+"""Settle, within a run, what is in doubt: at its start what earlier runs left, at its end what it left itself.
+
+Only documents of the run's own plan are looked up; `resolve` looks up all the others.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+from importer.decide import settling
+from importer.endpoints import Endpoint
+from importer.journal import Attempt, Journal
+from importer.model import Document, Outcome, RunRecord, Status
+from importer.resolve import Resolver, Settlement
+
+BY_LOOKING: Final = "look-up"
+_DOUBTFUL: Final = frozenset({"sending", "unknown"})
+
+
+def is_in_hand(journal: Journal, attempt: Attempt) -> bool:
+    """Tell whether a live run still has an attempt in hand, so that nobody else may settle it."""
+    return attempt.state == "sending" and journal.is_alive(attempt.run_id)
+
+
+@dataclass
+class Doubts:
+    """Look up documents of one plan that are in doubt."""
+
+    journal: Journal
+    resolver: Resolver
+    endpoint: Endpoint
+    company: str
+    now: Callable[[], str]
+
+    def settle_earlier(self, documents: Sequence[Document]) -> bool:
+        """Settle what earlier runs left in doubt; true where anything changed."""
+        wanted = {document.identity for document in documents if document.status is None}
+        changed = False
+        for attempt in self._live().values():
+            if attempt.identity not in wanted or attempt.state not in _DOUBTFUL or is_in_hand(self.journal, attempt):
+                continue
+            settlement = self.resolver.settle(self.endpoint, attempt)
+            if settlement.unreadable:
+                break
+            if settlement.status is not Status.UNKNOWN:
+                self._decide(attempt, settlement)
+                changed = True
+        return changed
+
+    def adopt(self, documents: Sequence[Document]) -> None:
+        """Write down what was found there although an earlier look-up had not found it."""
+        once = {attempt.identity: attempt for attempt in self.journal.once_doubtful(self.company, self.endpoint.name)}
+        for document in documents:
+            attempt = once.get(document.identity) if document.adopted else None
+            if attempt is not None:
+                found = Settlement(status=Status.ACCEPTED, number=document.number, message=document.message)
+                self._decide(attempt, found)
+
+    def settle_own(self, record: RunRecord, documents: Sequence[Document], outcomes: list[Outcome]) -> None:
+        """Settle what is in doubt at the end of a run, and put it into the outcomes."""
+        if not any(outcome.status is Status.UNKNOWN for outcome in outcomes):
+            return
+        live, readable = self._live(), True
+        for position, outcome in enumerate(outcomes):
+            if outcome.status is not Status.UNKNOWN:
+                continue
+            attempt = live.get(documents[position].identity)
+            if attempt is None or attempt.state not in _DOUBTFUL:
+                found = _settled_meanwhile(outcome, documents[position], attempt)
+            elif readable and not (attempt.run_id != record.run_id and is_in_hand(self.journal, attempt)):
+                settlement = self.resolver.settle(self.endpoint, attempt)
+                readable = not settlement.unreadable
+                if settlement.status is not Status.UNKNOWN:
+                    self._decide(attempt, settlement)
+                found = _looked_up(outcome, settlement, own=attempt.run_id == record.run_id)
+            else:
+                continue
+            self.journal.note(record, found)
+            outcomes[position] = found
+
+    def _live(self) -> dict[str, Attempt]:
+        attempts = self.journal.live_attempts(self.company, self.endpoint.name)
+        self.resolver.know(self.endpoint.name, attempts)
+        return {attempt.identity: attempt for attempt in attempts}
+
+    def _decide(self, attempt: Attempt, settlement: Settlement) -> None:
+        self.journal.decide(
+            attempt,
+            settlement.status.value,
+            settlement.message,
+            self.now(),
+            number=settlement.number,
+            by=BY_LOOKING,
+        )
+
+
+def _looked_up(outcome: Outcome, settlement: Settlement, *, own: bool) -> Outcome:
+    """Return an outcome after its look-up."""
+    if settlement.status is Status.UNKNOWN:
+        advice = settling(outcome.key)
+        told = outcome.message.removesuffix(advice).strip()
+        return replace(outcome, message=f"{told} Looked up: {settlement.message} {advice}")
+    accepted = Status.ACCEPTED if own else Status.ALREADY_ACCEPTED
+    status = accepted if settlement.status is Status.ACCEPTED else settlement.status
+    return replace(outcome, status=status, number=settlement.number, message=settlement.message)
+
+
+def _settled_meanwhile(outcome: Outcome, document: Document, attempt: Attempt | None) -> Outcome:
+    """Return the outcome of a document that the run which had it in hand has settled since."""
+    if attempt is None:
+        return replace(
+            outcome, status=Status.NOT_SENT, message="Another run had it in hand, without success. Run again."
+        )
+    same = attempt.fingerprint == document.fingerprint
+    return replace(
+        outcome,
+        status=Status.ALREADY_ACCEPTED if same else Status.CHANGED,
+        number=attempt.number,
+        message=f"Run {attempt.run_id} had it accepted meanwhile{'' if same else ' with other content'}.",
+    )

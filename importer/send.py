@@ -1,0 +1,170 @@
+"""Send one document: claim, send once, settle. The only module that sends a write."""
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from importer import background
+from importer.api.client import Answer, NoAnswer
+from importer.api.session import Session
+from importer.api.verdict import Then, Verdict, judge_action, judge_create, judge_update
+from importer.decide import decision, settling
+from importer.endpoints import Endpoint
+from importer.journal import AlreadyClaimed, Attempt, Journal
+from importer.lookup import path_for, prove
+from importer.model import Document, Outcome, RunRecord, Status
+from importer.readback import adopt, confirm
+
+_EXPLAINED: Final = frozenset({Status.REJECTED, Status.NOT_SENT})
+_IN_FLIGHT: Final = "The run ended while the document was being sent: it may or may not be in Visma."
+#: A claim older than this is not sent any more, for the machine has slept: it is claimed anew.
+_FRESH_S: Final = 60.0
+_SLEPT: Final = Verdict(status=Status.NOT_SENT, message="Not sent: the machine has slept. Run again.", then=Then.AGAIN)
+
+
+def now_utc() -> str:
+    """Return the time as ISO 8601 UTC with milliseconds."""
+    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+@dataclass
+class Sender:
+    """Claim, send and settle documents of one run; safe for threads."""
+
+    record: RunRecord
+    endpoint: Endpoint
+    #: path of the endpoint in the mapping's API version
+    path: str
+    journal: Journal
+    session: Session
+    #: the outcome of each document by its position; kept up to date here
+    outcomes: list[Outcome]
+    now: Callable[[], str] = now_utc
+    #: puts cause and advice into the message of a document that the API refused
+    explain: Callable[[str], str] = str
+    #: numbers that documents of the journal have, with their keys
+    taken: dict[str, str] = field(default_factory=dict)
+    #: identities of which an attempt was once in doubt
+    once_doubtful: frozenset[str] = frozenset()
+    #: claims that are not settled yet, by position
+    _open: dict[int, int] = field(default_factory=dict)
+    _given_up: bool = False
+    _lock: Any = field(default_factory=threading.Lock)
+
+    def send(self, document: Document, position: int) -> Verdict | None:
+        """Send a document once and keep its outcome; no verdict where another run has it, or it was given up."""
+        outcome, claimed_at, began = self.outcomes[position], self.now(), _clocks()
+        in_flight = replace(
+            outcome, status=Status.UNKNOWN, message=f"{_IN_FLIGHT} {settling(document.key)}", sent_at=claimed_at
+        )
+        try:
+            server_at = self.session.server_now().isoformat()
+            attempt = self.journal.claim(self.record, document, in_flight, claimed_at, server_at)
+        except AlreadyClaimed as error:
+            self.outcomes[position] = self._claimed_by(outcome, document, error.attempt)
+            return None
+        if not self._opened(position, attempt):
+            self.journal.settle(self.record, attempt, outcome, self.now())
+            return None
+        self.outcomes[position] = in_flight
+        slept = max(after - before for before, after in zip(began, _clocks(), strict=True)) > _FRESH_S
+        verdict = _SLEPT if slept else self._exchange(document)
+        if not self._closed(position):
+            return None
+        settled = replace(
+            outcome,
+            status=verdict.status,
+            number=verdict.number,
+            http_status=verdict.http_status,
+            message=self._message(document, verdict),
+            sent_at=None if verdict.status is Status.NOT_SENT else claimed_at,
+        )
+        if verdict.status is Status.UNKNOWN:
+            self.session.pace.doubt()
+        self.journal.settle(self.record, attempt, settled, self.now(), verdict.evidence, verdict.job)
+        self.outcomes[position] = settled
+        return verdict
+
+    def give_up(self) -> None:
+        """Leave what is in flight in doubt, and settle nothing any more."""
+        with self._lock:
+            self._given_up = True
+            left, self._open = self._open, {}
+        for position, attempt in left.items():
+            self.journal.settle(self.record, attempt, self.outcomes[position], self.now())
+
+    def _opened(self, position: int, attempt: int) -> bool:
+        with self._lock:
+            if not self._given_up:
+                self._open[position] = attempt
+            return not self._given_up
+
+    def _closed(self, position: int) -> bool:
+        with self._lock:
+            return self._open.pop(position, None) is not None
+
+    def _message(self, document: Document, verdict: Verdict) -> str:
+        if verdict.status is Status.UNKNOWN:
+            return f"{verdict.message} {settling(document.key)}"
+        return self.explain(verdict.message) if verdict.status in _EXPLAINED else verdict.message
+
+    def _exchange(self, document: Document) -> Verdict:
+        path = path_for(self.path, document.key or "")
+        headers = {"If-Match": f'"{document.etag}"'} if document.etag else {}
+        result = self.session.write(self.endpoint.method, path, document.body, headers)
+        verdict = self._judge(document, result)
+        if verdict.job is None:
+            return verdict
+        final = background.final_answer(self.session, verdict.job, background.WAITS_S)
+        if isinstance(final, Answer):
+            later = self._judge(document, final)
+            # the job is over: whatever it answered, nobody is to wait for it any more
+            return replace(later, job=None, then=Then.NEXT if later.then is Then.AGAIN else later.then)
+        return replace(verdict, message=f"{verdict.message} {final or ''}".strip())
+
+    def _judge(self, document: Document, result: Answer | NoAnswer) -> Verdict:
+        if self.endpoint.kind == "create":
+            return self._create(document, judge_create(result, asked_number=document.number))
+        if self.endpoint.kind == "update":
+            return judge_update(result, number=document.key)
+        verdict = judge_action(result, number=document.key)
+        if self.endpoint.proof and (verdict.queued or verdict.status is Status.ACCEPTED):
+            return prove(self.session, self.endpoint, verdict, document.key or "")
+        return verdict
+
+    def _create(self, document: Document, verdict: Verdict) -> Verdict:
+        verdict = confirm(self.session, self.endpoint, document, verdict, self.taken)
+        if verdict.status is Status.REJECTED and document.identity in self.once_doubtful:
+            verdict = adopt(self.session, self.endpoint, document, verdict)
+        if verdict.status is not Status.ACCEPTED or not verdict.number:
+            return verdict
+        with self._lock:
+            owner = self.taken.setdefault(verdict.number, document.key or "")
+        if owner == (document.key or ""):
+            return verdict
+        message = f"The answer named {verdict.number}, which is the number of the document with the key {owner!r}."
+        return replace(verdict, status=Status.UNKNOWN, number=None, message=message)
+
+    def _claimed_by(self, outcome: Outcome, document: Document, attempt: Attempt) -> Outcome:
+        """Return the outcome of a document that another run claimed since the plan was made."""
+        if attempt.state == "accepted":
+            same = attempt.fingerprint == document.fingerprint
+            text = "nothing was sent." if same else f"with other content; nothing was sent. {decision(document.key)}"
+            status = Status.ALREADY_ACCEPTED if same else Status.CHANGED
+            message = f"Run {attempt.run_id} had it accepted meanwhile, {text}"
+            found = replace(outcome, status=status, number=attempt.number, message=message)
+        else:
+            message = (
+                f"Run {attempt.run_id} is sending it, or ended in doubt over it; this run sent nothing. Run again."
+            )
+            found = replace(outcome, status=Status.UNKNOWN, message=message)
+        self.journal.note(self.record, found)
+        return found
+
+
+def _clocks() -> tuple[float, float]:
+    """Read both clocks: one does not count while a machine sleeps, the other may be set."""
+    return time.monotonic(), time.time()
