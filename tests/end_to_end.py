@@ -190,11 +190,14 @@ test:
     )
 
 
-def import_into(project: Path, base_url: str, token_host: str | None = None) -> Ran:
-    """Run a project's mapping against an address, in this process."""
+def import_into(
+    project: Path, base_url: str, token_host: str | None = None, *, workers: int = 1, options: Sequence[str] = ()
+) -> Ran:
+    """Run a project's mapping against an address, in this process; one document at a time unless told otherwise."""
     aim(project, base_url, token_host)
     folder = project / "reports" / str(len(list(project.glob("reports/*"))))
-    code = run_command(["run", str(project / "mapping.yaml"), *TARGET, "--quiet", "--report", str(folder)])
+    given = ["run", str(project / "mapping.yaml"), *TARGET, "--workers", str(workers), "--quiet", *options]
+    code = run_command([*given, "--report", str(folder)])
     return Ran(code, folder)
 
 

@@ -115,7 +115,7 @@ def test_a_second_refusal_stops_the_run_with_nothing_in_doubt(tmp_path: Path) ->
     """Two 401 for one document end the run with exit code 6, and the next run sends the rest."""
     refused = tuple(Fault(match="POST /customerinvoice", kind="401", nth=nth) for nth in (3, 4))
     with office(tmp_path, 5, replace(SETTINGS, faults=refused)) as (_, project):
-        assert command(*SEND, cwd=project)[0] == 6
+        assert command(*SEND, "--workers", "1", cwd=project)[0] == 6
         assert counts(project) == {"accepted": 2, "not_sent": 3}
         assert command(*SEND, cwd=project)[0] == 0
         assert counts(project) == {"accepted": 3, "already_accepted": 2}
@@ -154,7 +154,7 @@ def test_a_full_window_is_told_and_waited_for(tmp_path: Path) -> None:
 def test_a_request_that_is_turned_away_waits_as_long_as_it_is_told(tmp_path: Path) -> None:
     """A 429 waits for its Retry-After and the same document goes on."""
     with office(tmp_path, 5, replace(SETTINGS, faults=(Fault(match="POST /v1", kind="429", nth=3),))) as (box, project):
-        assert command(*SEND, cwd=project)[0] == 0
+        assert command(*SEND, "--workers", "1", cwd=project)[0] == 0
         assert held(project) == everything(5)
         posts = [entry for entry in box.requests_log if entry.method == "POST" and "/connect/" not in entry.path]
         assert [entry.status for entry in posts] == [201, 201, 429, 201, 201, 201]

@@ -91,9 +91,8 @@ class Session:
                     return NoAnswer(sent=False, reason="stopped by hand while it waited for the API's request limit")
                 continue
             result = self._authorized("GET", path, None, {})
-            if isinstance(result, NoAnswer) or result.status not in TURNED_AWAY:
+            if isinstance(result, NoAnswer) or result.status not in TURNED_AWAY or self.wait(seconds_to_wait(result)):
                 return result
-            self.pace.pause(seconds_to_wait(result))
 
     def _authorized(self, method: str, path: str, body: bytes | None, headers: dict[str, str]) -> Answer | NoAnswer:
         renewed = False

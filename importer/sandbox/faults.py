@@ -22,19 +22,29 @@ class FaultBoard:
         self.faults = faults
         self._lock = threading.Lock()
         self._seen: dict[int, tuple[Fault, int]] = {}
+        self._since: dict[int, tuple[Fault, int]] = {}
 
     def pick(self, call: Call) -> Fault | None:
         """Return the first fault whose turn it is, every match counted."""
         picked = None
         with self._lock:
             for fault in tuple(self.faults):
-                if not _matches(fault, call):
+                if not self._has_begun(fault, call) or not _matches(fault.match, call):
                     continue
                 count = self._seen.get(id(fault), (fault, 0))[1] + 1
                 self._seen[id(fault)] = (fault, count)
                 if picked is None and _is_due(fault, count):
                     picked = fault
         return picked
+
+    def _has_begun(self, fault: Fault, call: Call) -> bool:
+        """Say whether the requests that a fault waits for were seen before this one."""
+        if fault.since is None:
+            return True
+        count = self._since.get(id(fault), (fault, 0))[1]
+        if _matches(fault.since, call):
+            self._since[id(fault)] = (fault, count + 1)
+        return count >= fault.since_nth
 
 
 def before(fault: Fault | None, call: Call, wait: Callable[[float], object]) -> tuple[Answer | None, Call]:
@@ -67,9 +77,9 @@ def after(fault: Fault | None, call: Call, answer: Answer, wait: Callable[[float
     return answer
 
 
-def _matches(fault: Fault, call: Call) -> bool:
-    """Say whether a fault is about a request."""
-    method, _, part = fault.match.partition(" ")
+def _matches(wanted: str, call: Call) -> bool:
+    """Say whether a request is one of those meant by `METHOD part-of-the-path`."""
+    method, _, part = wanted.partition(" ")
     return method.upper() in ("*", call.method) and part.lower() in call.path.lower()
 
 

@@ -36,7 +36,8 @@ class Fault:
     `match` is "METHOD part-of-the-path" (any casing; `*` for every method). Of the requests that match, the
     `nth` (from 1) shows the fault, or each `every`-th, or without both all of them. `commit` lets the request
     be carried out first, its answer being replaced. `hang` waits `delay_s` after the work is done, `late`
-    before it.
+    before it. With `since`, given like `match`, nothing is
+    wrong before the `since_nth` of such requests was seen.
     """
 
     match: str
@@ -46,6 +47,8 @@ class Fault:
     delay_s: float = 0
     retry_after_s: int = 1
     commit: bool = False
+    since: str | None = None
+    since_nth: int = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
