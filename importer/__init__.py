@@ -18,7 +18,7 @@ Imports run one way down this list of floors; tests/test_floors.py proves it:
     7  plan, lookup
     8  search, background, lanes, stop_rules, report, fetch, doctor, fetch_files
     9  readback, preflight, resolve
-    10  send, doubts
+    10  send, doubts, journal_copy
     11  run
     12  cli, __main__
 """

@@ -178,7 +178,7 @@ def check_whole(connection: sa.Connection, shown: str) -> None:
 
 def refusal(shown: str, error: DatabaseError) -> JournalError:
     """Return what a failure of the database means to the user."""
-    reason = re.sub(r"\s+", " ", str(error.orig)).strip()
+    reason = re.sub(r"\s+", " ", str(error.orig)).strip().rstrip(".?")
     hint = "Nothing more is sent until it can be written."
     if "full" in reason or "No space left" in reason:
         hint = "Make room on the disk, then run again."

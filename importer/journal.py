@@ -89,11 +89,12 @@ class Journal:
             told = refusal(self._shown, error)
             raise (ConnectionLost(str(told)) if lost else told) from error
 
-    def _do(self, job: Callable[[sa.Connection], T]) -> T:
+    def do(self, job: Callable[[sa.Connection], T]) -> T:
+        """Do a piece of work in one transaction; it may be done again where the connection was lost."""
         return patiently(self._transaction, job)
 
     def _rows(self, query: sa.Select[Any]) -> Sequence[Any]:
-        return self._do(lambda connection: connection.execute(query).mappings().all())
+        return self.do(lambda connection: connection.execute(query).mappings().all())
 
     def close(self) -> None:
         """Let go of the database."""
@@ -122,7 +123,7 @@ class Journal:
             if rows:
                 connection.execute(tables.result.insert(), rows)
 
-        self._do(job)
+        self.do(job)
 
     def claim(self, record: RunRecord, document: Document, outcome: Outcome, at: str, server_at: str) -> int:
         """Commit that a document is about to be sent; return the attempt's id. `server_at` is the server's time.
@@ -216,7 +217,7 @@ class Journal:
             .where(tables.run.c.run_id == record.run_id)
             .values(finished_at=record.finished_at, exit_code=record.exit_code, stopped=record.stopped)
         )
-        self._do(lambda connection: connection.execute(statement))
+        self.do(lambda connection: connection.execute(statement))
 
     def live_attempts(self, company: str, endpoint: str) -> list[Attempt]:
         """Return every attempt in flight, accepted or in doubt, in the order of the claims."""
@@ -300,7 +301,7 @@ class Journal:
             return changed
 
         try:
-            return self._do(job)
+            return self.do(job)
         except IntegrityError:
             # another attempt at the document became live meanwhile
             return False
@@ -310,7 +311,7 @@ class Journal:
         values = {"fingerprint": outcome.fingerprint, "settled_at": at, "decided_by": by}
         values |= {"number": number} if number else {}
         statement = tables.attempt.update().where(tables.attempt.c.attempt_id == known.attempt_id).values(values)
-        self._do(lambda connection: connection.execute(statement))
+        self.do(lambda connection: connection.execute(statement))
 
     def word(self, record: RunRecord, outcome: Outcome, state: str, at: str, *, number: str | None, by: str) -> None:
         """Write down a person's word on a document that no attempt stands behind: accepted, or withdrawn."""
@@ -330,7 +331,7 @@ class Journal:
             "expect": "",
             "decided_by": by,
         }
-        self._do(lambda connection: connection.execute(tables.attempt.insert().values(values)))
+        self.do(lambda connection: connection.execute(tables.attempt.insert().values(values)))
 
     def runs(self) -> list[tuple[RunRecord, dict[Status, int]]]:
         """Return every run, the latest first, with its documents counted by status."""
@@ -355,6 +356,11 @@ class Journal:
             reason = "more than one run begins so" if rows else "there is no such run"
             raise JournalError(f"Run {run_id!r}: {reason}. 'visma-import history' lists the runs.")
         return (exact or rows)[0]
+
+    def outcomes_of(self, key: str) -> dict[str, Outcome]:
+        """Return what each run that had a document with this key knows of it, by the run's id."""
+        query = sa.select(tables.result).where(tables.result.c.key == key)
+        return {row["run_id"]: tables.read_outcome(row) for row in self._rows(query)}
 
     def outcomes(self, run_id: str) -> list[Outcome]:
         """Return what is known of each document of a run, in the order of the plan."""

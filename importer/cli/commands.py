@@ -8,6 +8,8 @@ from typing import Any, Final
 import click
 
 from importer import __version__
+from importer.cli.keeping import JOURNAL as _JOURNAL
+from importer.cli.keeping import history, journal
 from importer.cli.reading import doctor, fetch
 from importer.cli.stream import say
 from importer.errors import StartError, UsageError
@@ -31,13 +33,6 @@ _INPUT = (
 )
 _REPORT = click.option("--report", "report_folder", type=_FILE, metavar="DIR", help="The folder of the report.")
 _TARGET = click.option("--target", metavar="NAME", help="Where to send to; default: as targets.yaml says, or sandbox.")
-_JOURNAL = click.option(
-    "--journal",
-    "where",
-    metavar="PATH|URL",
-    envvar="VISMA_IMPORT_JOURNAL",
-    help="The journal: a file, or postgresql+psycopg://USER@HOST/DATABASE.",
-)
 _SETTLE_AFTER = click.option(
     "--settle-after",
     type=click.IntRange(min=0),
@@ -217,26 +212,6 @@ def report(run_id: str | None, report_folder: Path | None, where: str | None, *,
 
 
 @cli.command()
-@_with(_JOURNAL, *_EVERYWHERE)
-def history(where: str | None, *, as_json: bool, quiet: bool) -> int:  # noqa: ARG001 - nothing to be quiet of
-    """List the runs of this project, the latest first."""
-    from importer.cli import inputs, screen
-    from importer.journal import open_journal
-    from importer.project import project_here
-
-    journal = open_journal(where or project_here(Path.cwd()).journal, create=False)
-    try:
-        runs = journal.runs()
-    finally:
-        journal.close()
-    if as_json:
-        inputs.print_json([screen.history_row(record, counts) for record, counts in runs])
-    else:
-        screen.history(screen.console(), runs)
-    return 0
-
-
-@cli.command()
 @_with(
     click.option("--key", metavar="KEY", help="Settle this document by your own word."),
     click.option("--endpoint", metavar="NAME", help="Its endpoint, where the key stands for several documents."),
@@ -294,6 +269,8 @@ def resolve(
 
 
 cli.add_command(fetch)
+cli.add_command(history)
+cli.add_command(journal)
 cli.add_command(doctor)
 
 

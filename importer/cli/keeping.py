@@ -1,0 +1,195 @@
+"""Declare the commands about the journal itself: what was run, carry it elsewhere, is it sound."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from importer.cli import screen
+from importer.cli.stream import say
+from importer.errors import JournalError, StartError
+from importer.model import Outcome, RunRecord, Status
+
+if TYPE_CHECKING:
+    from importer.journal import Journal
+
+JOURNAL = click.option(
+    "--journal",
+    "where",
+    metavar="PATH|URL",
+    envvar="VISMA_IMPORT_JOURNAL",
+    help="The journal: a file, or postgresql+psycopg://USER@HOST/DATABASE.",
+)
+_JSON = click.option("--json", "as_json", is_flag=True, help="Machine-readable on stdout, nothing else there.")
+_QUIET = click.option("--quiet", is_flag=True, help="Only what matters.")
+_DEBUG = click.option("--debug", is_flag=True, expose_value=False, help="Show where a failure came from.")
+
+
+@contextmanager
+def _opened(where: str | None, *, create: bool = False) -> "Iterator[Journal]":
+    from importer.journal import open_journal
+    from importer.project import project_here
+
+    project = project_here(Path.cwd())
+    if create and where is None:
+        project.make_private()
+    found = open_journal(where or project.journal, create=create)
+    try:
+        yield found
+    finally:
+        found.close()
+
+
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """Say which runs to list."""
+
+    mapping: str | None
+    target: str | None
+    since: str | None
+    status: str | None
+    limit: int | None
+
+    def fits(self, record: RunRecord, counts: dict[Status, int]) -> bool:
+        """Tell whether a run is wanted."""
+        return (
+            self.mapping in {None, record.mapping_name, record.mapping_file}
+            and self.target in {None, record.target}
+            and (self.since is None or record.started_at >= self.since)
+            and (self.status is None or Status(self.status) in counts)
+        )
+
+
+@click.command()
+@click.option("--mapping", metavar="NAME", help="Only runs of this mapping, by its name or its file's.")
+@click.option("--target", metavar="NAME", help="Only runs to this target.")
+@click.option("--since", type=click.DateTime(["%Y-%m-%d"]), metavar="DATE", help="Only runs from this day on (UTC).")
+@click.option(
+    "--status", type=click.Choice([status.value for status in Status]), help="Only runs with such a document."
+)
+@click.option("--key", metavar="KEY", help="Only runs that had this document, with what became of it.")
+@click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Only the latest N.")
+@JOURNAL
+@_JSON
+@_QUIET
+@_DEBUG
+def history(where: str | None, key: str | None, *, as_json: bool, quiet: bool, **given: Any) -> int:  # noqa: ARG001 - nothing to be quiet of
+    """List the runs of this project, the latest first."""
+    from importer.cli.inputs import print_json
+
+    since = given.pop("since")
+    wanted = _Wanted(since=since.date().isoformat() if since else None, **given)
+    with _opened(where) as found:
+        of_key = {} if key is None else found.outcomes_of(key)
+        runs = [
+            (record, counts)
+            for record, counts in found.runs()
+            if wanted.fits(record, counts) and (key is None or record.run_id in of_key)
+        ][: wanted.limit]
+    if as_json:
+        print_json([_row(record, counts, of_key.get(record.run_id)) for record, counts in runs])
+    else:
+        out = screen.console()
+        for record, counts in runs:
+            screen.history(out, [(record, counts)])
+            if key is not None:
+                _tell_outcome(out, of_key[record.run_id])
+        if not runs:
+            out.print("No run is like that.")
+    return 0
+
+
+def _row(record: RunRecord, counts: dict[Status, int], outcome: Outcome | None) -> dict[str, Any]:
+    row = screen.history_row(record, counts)
+    if outcome is None:
+        return row
+    told = {"key": outcome.key, "status": outcome.status.value, "number": outcome.number, "message": outcome.message}
+    return {**row, "document": told}
+
+
+def _tell_outcome(out: Any, outcome: Outcome) -> None:
+    number = f" as {outcome.number}" if outcome.number else ""
+    out.print(f"          {outcome.key}: {outcome.status}{number}. {outcome.message}".rstrip(), markup=False)
+
+
+@click.group()
+def journal() -> None:
+    """Look whether the journal is sound, and carry it from one machine to another."""
+
+
+@journal.command()
+@JOURNAL
+@_JSON
+@_QUIET
+@_DEBUG
+def check(where: str | None, *, as_json: bool, quiet: bool) -> int:
+    """Look whether the journal is sound."""
+    from importer.cli.inputs import print_json
+    from importer.journal_copy import examine
+
+    with _opened(where) as found:
+        wrong, counts = examine(found)
+    code = StartError.exit_code if wrong else 0
+    if as_json:
+        print_json({"exit_code": code, "wrong": wrong, "counts": counts})
+    else:
+        for text in wrong:
+            say(screen.printable(text), error=True)
+        if wrong:
+            say("The journal is not sound. Restore it from a copy, or name another one with --journal.", error=True)
+        elif not quiet:
+            told = ", ".join(screen.counted(count, name) for name, count in counts.items())
+            say(f"The journal is sound: {told}.")
+    return code
+
+
+@journal.command("export")
+@click.argument("file", type=click.Path(path_type=Path))
+@JOURNAL
+@_QUIET
+@_DEBUG
+def export_(file: Path, where: str | None, *, quiet: bool) -> int:
+    """Write the whole journal as JSON lines, for a machine without a disk of its own."""
+    from importer.journal_copy import dump
+
+    with _opened(where) as found:
+        lines = dump(found)
+    partial = file.with_name(f"{file.name}.{os.getpid()}.part")
+    try:
+        with os.fdopen(os.open(partial, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600), "w", encoding="utf-8") as out:
+            out.writelines(f"{line}\n" for line in lines)
+            out.flush()
+            os.fsync(out.fileno())
+        partial.replace(file)
+    except OSError as error:
+        reason = (error.strerror or "unknown reason").lower()
+        raise JournalError(f"{str(file)!r} cannot be written: {reason}.") from None
+    if not quiet:
+        say(f"{len(lines) - 2} rows of the journal: {file}")
+    return 0
+
+
+@journal.command("import")
+@click.argument("file", type=click.Path(path_type=Path))
+@JOURNAL
+@_QUIET
+@_DEBUG
+def import_(file: Path, where: str | None, *, quiet: bool) -> int:
+    """Take an exported journal into this one; what is here already stays, and nothing is there twice."""
+    from importer.journal_copy import merge
+
+    try:
+        lines = file.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "it is no text"
+        raise JournalError(f"{str(file)!r} cannot be read: {reason.lower()}.") from None
+    with _opened(where, create=True) as found:
+        merged = merge(found, lines, file.name)
+    if not quiet:
+        added = ", ".join(screen.counted(count, name) for name, count in merged.added.items())
+        say(f"New: {added}. Brought up to date: {merged.updated}.")
+    return 0
