@@ -36,6 +36,11 @@ class Expectation:
     #: values by filter of the list, such as corporateId
     identifiers: Dictionary[str, str] = field(default_factory=dict)
 
+    @property
+    def searchable(self) -> bool:
+        """Tell whether it has anything that a look-up can search for."""
+        return bool(self.number or (self.reference and self.customer) or self.identifiers)
+
     def dump(self) -> str:
         """Write it as JSON."""
         return json.dumps({name: value for name, value in asdict(self).items() if value}, ensure_ascii=False)

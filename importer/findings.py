@@ -8,6 +8,7 @@ from collections.abc import Mapping as Dictionary
 from dataclasses import replace
 
 from importer.convert import RowValues
+from importer.expect import Expectation
 from importer.mapping import Mapping, Rule
 from importer.model import ABSENT, Document, Problem, Row, Status
 from importer.values import shown
@@ -272,6 +273,25 @@ def mixed_lines(mapping: Mapping, sheet: Sheet, documents: list[Document]) -> li
             )
             found.append(Problem(sheet=sheet.name, row=document.rows[0], code="insert_and_update", message=message))
     return found
+
+
+def not_to_be_found(mapping: Mapping, documents: Iterable[Document]) -> list[Problem]:
+    """Tell how many creates carry nothing that they could be searched for by, should a run end in doubt over them."""
+    endpoint = mapping.endpoint
+    if endpoint.kind != "create":
+        return []
+    ready = [document for document in documents if document.status is None]
+    lost = [document for document in ready if not Expectation.load(document.expect).searchable]
+    if not lost:
+        return []
+    names = [endpoint.reference_field, *endpoint.identifiers, endpoint.number_field]
+    fields = " or ".join(dict.fromkeys(name for name in names if name))
+    which = f"The {len(lost)} documents" if len(lost) == len(ready) else f"{len(lost)} of {len(ready)} documents"
+    message = (
+        f"{which if len(ready) > 1 else 'The document'} could not be found again in Visma if the connection broke "
+        f"while it was being sent; somebody would have to look for it there. Map {fields} to a column of its own."
+    )
+    return [Problem(code="cannot_be_found", message=message)]
 
 
 def mapping_warnings(mapping: Mapping) -> list[Problem]:

@@ -22,6 +22,7 @@ from importer.findings import (
     mapping_warnings,
     merged_cells,
     mixed_lines,
+    not_to_be_found,
     repeated_numbers,
     scattered_keys,
     without_columns,
@@ -135,6 +136,7 @@ class _Maker:
             problems=(*held, *collapse(self.sheet, chosen, self.counts)),
             warnings=(
                 *mapping_warnings(self.mapping),
+                *not_to_be_found(self.mapping, chosen),
                 *scattered_keys(self.sheet, chosen),
                 *mixed_lines(self.mapping, self.sheet, chosen),
             ),

@@ -1,4 +1,4 @@
-"""Journals on both databases: an SQLite file, and a fresh PostgreSQL database where TEST_POSTGRESQL_URL names a server."""
+"""Journals on both databases: an SQLite file, and a fresh PostgreSQL one where TEST_POSTGRESQL_URL names a server."""
 
 import os
 from collections.abc import Iterator

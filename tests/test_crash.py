@@ -47,12 +47,13 @@ def wait_for(what: Callable[[], Any], seconds: float = 30) -> None:
 @contextmanager
 def program(project: Path, base_url: str = "", workers: int = 1) -> Iterator["subprocess.Popen[str]"]:
     """Start the program's own `run`, which does not outlive the test, on an address or the embedded sandbox."""
-    aim(project, base_url) if base_url else None
+    aimed = TARGET if base_url else ()
+    if base_url:
+        aim(project, base_url)
     with (
         (project / "stdout.txt").open("w") as out,
         subprocess.Popen(
-            [sys.executable, "-m", "importer", "run", "mapping.yaml", "--workers", str(workers)]
-            + [*(TARGET if base_url else ())],
+            [sys.executable, "-m", "importer", "run", "mapping.yaml", f"--workers={workers}", *aimed],
             cwd=project,
             env=environment(project),
             stdout=out,
