@@ -165,10 +165,12 @@ def _waits(document: Document, past: Past) -> Document:
 
 def settling(key: str | None) -> str:
     """Say how a document in doubt is settled."""
-    return (
-        f"Have it looked up: visma-import resolve. When you have seen it yourself: {_resolve(key)} --accepted NUMBER, "
-        "or --not-there."
-    )
+    return f"Have it looked up: visma-import resolve. {by_hand(key)}"
+
+
+def by_hand(key: str | None) -> str:
+    """Say how somebody who has looked settles a document in doubt."""
+    return f"When you have seen it yourself: {_resolve(key)} --accepted NUMBER, or --not-there."
 
 
 def decision(key: str | None) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
-from importer.decide import settling
+from importer.decide import by_hand, settling
 from importer.endpoints import Endpoint
 from importer.journal import Attempt, Journal
 from importer.model import Document, Outcome, RunRecord, Status
@@ -97,9 +97,8 @@ class Doubts:
 def _looked_up(outcome: Outcome, settlement: Settlement, *, own: bool) -> Outcome:
     """Return an outcome after its look-up."""
     if settlement.status is Status.UNKNOWN:
-        advice = settling(outcome.key)
-        told = outcome.message.removesuffix(advice).strip()
-        return replace(outcome, message=f"{told} Looked up: {settlement.message} {advice}")
+        told = outcome.message.removesuffix(settling(outcome.key)).strip()
+        return replace(outcome, message=f"{told} Looked up: {settlement.message} {by_hand(outcome.key)}")
     accepted = Status.ACCEPTED if own else Status.ALREADY_ACCEPTED
     status = accepted if settlement.status is Status.ACCEPTED else settlement.status
     return replace(outcome, status=status, number=settlement.number, message=settlement.message)

@@ -20,6 +20,7 @@ from importer.model import Status
 from importer.search import Unreadable, by_number, candidates
 
 SETTLE_AFTER_S: Final = 600.0
+_MINUTES_FROM_S: Final = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,7 +145,7 @@ class Resolver:
         age = self._age_s(attempt)
         if self.settle_after_s and age < self.settle_after_s:
             wait = self.settle_after_s - age
-            return _stays(f"It is not there yet; Visma may still be working on it. Resolve again in {wait:.0f} s.")
+            return _stays(f"It is not there yet; Visma may still be working on it. Resolve again in {_duration(wait)}.")
         regime = self.numbering.get(endpoint.resource, self.numbering.get("", ""))
         by_ours = expected.number is not None and (expected.overrides or regime == "manual")
         kinds = [by_ours, bool(expected.reference and expected.customer), bool(expected.identifiers)]
@@ -176,6 +177,10 @@ class Resolver:
             found = candidates(self.session, endpoint, probe)
             return any(number_of(endpoint, read) == known.number for read in found)
         return False
+
+
+def _duration(seconds: float) -> str:
+    return f"{seconds:.0f} s" if seconds < _MINUTES_FROM_S else f"{-(-seconds // 60):.0f} min"
 
 
 def _stays(reason: str, *, unreadable: bool = False) -> Settlement:
