@@ -187,17 +187,17 @@ class Journal:
 
         `background` is the id of the request that the API works on.
         """
+        values = {
+            "state": outcome.status.value,
+            "settled_at": at,
+            "number": outcome.number,
+            "http_status": outcome.http_status,
+            "evidence": evidence or None,
+        }
         statement = (
             tables.attempt.update()
             .where(tables.attempt.c.attempt_id == attempt_id, tables.attempt.c.state.in_(("sending", "unknown")))
-            .values(
-                state=outcome.status.value,
-                settled_at=at,
-                number=outcome.number,
-                http_status=outcome.http_status,
-                evidence=evidence or None,
-                job=background,
-            )
+            .values(values if background is None else {**values, "job": background})
         )
 
         def job(connection: sa.Connection) -> None:

@@ -180,7 +180,7 @@ class Resolver:
 
 
 def _duration(seconds: float) -> str:
-    return f"{seconds:.0f} s" if seconds < _MINUTES_FROM_S else f"{-(-seconds // 60):.0f} min"
+    return f"{seconds:.0f} s" if seconds < _MINUTES_FROM_S else f"{seconds / 60:.0f} min"
 
 
 def _stays(reason: str, *, unreadable: bool = False) -> Settlement:

@@ -72,6 +72,10 @@ class Sender:
         self.outcomes[position] = in_flight
         slept = max(after - before for before, after in zip(began, _clocks(), strict=True)) > _FRESH_S
         verdict = _SLEPT if slept else self._exchange(document)
+        if verdict.job is not None:
+            # kept before it is followed, so that a kill meanwhile does not lose it
+            self.journal.settle(self.record, attempt, in_flight, self.now(), verdict.evidence, verdict.job)
+            verdict = self._followed(document, verdict, verdict.job)
         if not self._closed(position):
             return None
         settled = replace(
@@ -84,7 +88,7 @@ class Sender:
         )
         if verdict.status is Status.UNKNOWN:
             self.session.pace.doubt()
-        self.journal.settle(self.record, attempt, settled, self.now(), verdict.evidence, verdict.job)
+        self.journal.settle(self.record, attempt, settled, self.now(), verdict.evidence)
         self.outcomes[position] = settled
         return verdict
 
@@ -114,11 +118,11 @@ class Sender:
     def _exchange(self, document: Document) -> Verdict:
         path = path_for(self.path, document.key or "")
         headers = {"If-Match": f'"{document.etag}"'} if document.etag else {}
-        result = self.session.write(self.endpoint.method, path, document.body, headers)
-        verdict = self._judge(document, result)
-        if verdict.job is None:
-            return verdict
-        final = background.final_answer(self.session, verdict.job, background.WAITS_S)
+        return self._judge(document, self.session.write(self.endpoint.method, path, document.body, headers))
+
+    def _followed(self, document: Document, verdict: Verdict, job: str) -> Verdict:
+        """Return the verdict once the background request that was made of a document has ended, if it does soon."""
+        final = background.final_answer(self.session, job, background.WAITS_S)
         if isinstance(final, Answer):
             later = self._judge(document, final)
             # the job is over: whatever it answered, nobody is to wait for it any more

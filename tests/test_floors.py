@@ -27,7 +27,7 @@ FLOORS = {
             "plan lookup",
             "search background lanes stop_rules report fetch doctor fetch_files",
             "readback preflight resolve",
-            "send doubts",
+            "send doubts journal_copy",
             "run",
             "cli __main__",
         )

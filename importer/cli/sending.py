@@ -137,12 +137,20 @@ def _decided(errand: Errand, connection: Connection, doubts: Doubts) -> tuple[Kn
         return past, decide(given.plan.documents, past, kind=endpoint.kind, clock=clock)
 
     past, documents = decided()
-    if not target.simulated and _to_send(documents):
+    unsure = any(document.status is Status.UNKNOWN or document.waits for document in documents)
+    if unsure or (not target.simulated and _to_send(documents)):
+        # it tells the server's time, too, by which doubts grow old
         probe(session, endpoint)
-    if any(document.status is Status.UNKNOWN or document.waits for document in documents):
+    if unsure:
         doubts.settle_earlier(given.plan.documents)
         past, documents = decided()
-    return past, look_before(session, endpoint, prepare(session, given.mapping, documents), past)
+    found = look_before(session, endpoint, prepare(session, given.mapping, documents), past)
+    if any(new.status is Status.CHANGED and old.status is None for old, new in zip(documents, found, strict=True)):
+        # another machine on this journal may have had them accepted between our looking into it and into the API
+        past, later = decided()
+        pairs = zip(found, later, strict=True)
+        found = tuple(b if a.status is Status.CHANGED and b.status is not None else a for a, b in pairs)
+    return past, found
 
 
 def _explainer(given: Input) -> Callable[[str], str]:
