@@ -11,16 +11,17 @@ Imports run one way down this list of floors; tests/test_floors.py proves it:
     0  errors, model, resources, stop
     1  endpoints, fields, jsontext, yamlfile, locales, sandbox
     2  values, schemacheck, compare, catalogue, expect
-    3  literals, expression, workbook, target, journal_tables, group_commit, run_locks, shares, causes
-    4  mapping, mapping_schema, project, database, api
+    3  literals, expression, workbook, target, causes
+    4  mapping, mapping_schema, project, api
     5  mapping_file, convert, template, journal
     6  findings, decide
     7  plan, lookup
     8  search, background, lanes, stop_rules, report, fetch, doctor, fetch_files
     9  readback, preflight, resolve
-    10  send, doubts, journal_copy
-    11  run
-    12  cli, __main__
+    10  send, verify
+    11  doubts
+    12  run
+    13  cli, __main__
 """
 
 __version__ = "0.1.0"

@@ -41,14 +41,13 @@ def _look(session: Session, job: str) -> Answer | str | None:
         # failed without an answer of its own: only a look-up can tell what it left
         return None if state.get("status") == "Failed" else f"Visma still works on it (background request {job})."
     headers = state.get("responseHeaders")
-    body = b""
+    body, whole = b"", True
     if state.get("hasResponseContent"):
         content = session.read(f"{path}/content")
-        if isinstance(content, NoAnswer) or content.status != _OK or not content.whole:
-            return "What the background request answered could not be read."
-        body = content.body
+        whole = isinstance(content, Answer) and content.status == _OK and content.whole
+        body = content.body if isinstance(content, Answer) and whole else b""
     named = {str(name): _text(value) for name, value in headers.items()} if isinstance(headers, dict) else {}
-    return Answer(status=code, headers=_titled(named), body=body, whole=True)
+    return Answer(status=code, headers=_titled(named), body=body, whole=whole)
 
 
 def _text(value: Any) -> str:

@@ -26,6 +26,7 @@ class Past:
     at: str
     #: the server's time when it was claimed, ISO 8601
     sent_at: str = ""
+    attempt_id: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,6 +5,7 @@ Only documents of the run's own plan are looked up; `resolve` looks up all the o
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Final
 
 from importer.decide import by_hand, settling
@@ -12,6 +13,7 @@ from importer.endpoints import Endpoint
 from importer.journal import Attempt, Journal
 from importer.model import Document, Outcome, RunRecord, Status
 from importer.resolve import Resolver, Settlement
+from importer.verify import misnamed
 
 BY_LOOKING: Final = "look-up"
 _DOUBTFUL: Final = frozenset({"sending", "unknown"})
@@ -56,6 +58,11 @@ class Doubts:
                 found = Settlement(status=Status.ACCEPTED, number=document.number, message=document.message)
                 self._decide(attempt, found)
 
+    def settle(self, record: RunRecord, documents: Sequence[Document], outcomes: list[Outcome]) -> None:
+        """Settle, at the end of a run, what can be settled by looking."""
+        self.verify_own(record, documents, outcomes)
+        self.settle_own(record, documents, outcomes)
+
     def settle_own(self, record: RunRecord, documents: Sequence[Document], outcomes: list[Outcome]) -> None:
         """Settle what is in doubt at the end of a run, and put it into the outcomes."""
         if not any(outcome.status is Status.UNKNOWN for outcome in outcomes):
@@ -70,21 +77,45 @@ class Doubts:
             elif readable and not (attempt.run_id != record.run_id and is_in_hand(self.journal, attempt)):
                 settlement = self.resolver.settle(self.endpoint, attempt)
                 readable = not settlement.unreadable
-                if settlement.status is not Status.UNKNOWN:
-                    self._decide(attempt, settlement)
+                if settlement.status is not Status.UNKNOWN and not self._decide(attempt, settlement):
+                    # somebody else settled it while we looked; the next run knows how
+                    continue
                 found = _looked_up(outcome, settlement, own=attempt.run_id == record.run_id)
             else:
                 continue
             self.journal.note(record, found)
             outcomes[position] = found
 
+    def verify_own(self, record: RunRecord, documents: Sequence[Document], outcomes: list[Outcome]) -> None:
+        """See that the numbers which Visma gave in this run are its documents' own; put right those that are not."""
+        given = [
+            (documents[outcome.position], outcome.number)
+            for outcome in outcomes
+            if outcome.status is Status.ACCEPTED and outcome.number not in {None, documents[outcome.position].number}
+        ]
+        if self.endpoint.kind != "create" or not given:
+            return
+        session = self.resolver.session
+        since = min(session.server_now(), datetime.fromisoformat(record.started_at))
+        wrong = misnamed(session, self.endpoint, [(document, number or "") for document, number in given], since)
+        live = self._live() if wrong else {}
+        for position, outcome in enumerate(outcomes):
+            attempt = live.get(documents[position].identity)
+            if attempt is None or outcome.key not in wrong or outcome.status is not Status.ACCEPTED:
+                continue
+            found = _corrected(outcome, wrong[outcome.key])
+            settlement = Settlement(status=found.status, number=found.number, message=found.message)
+            if self._decide(attempt, settlement):
+                self.journal.note(record, found)
+                outcomes[position] = found
+
     def _live(self) -> dict[str, Attempt]:
         attempts = self.journal.live_attempts(self.company, self.endpoint.name)
         self.resolver.know(self.endpoint.name, attempts)
         return {attempt.identity: attempt for attempt in attempts}
 
-    def _decide(self, attempt: Attempt, settlement: Settlement) -> None:
-        self.journal.decide(
+    def _decide(self, attempt: Attempt, settlement: Settlement) -> bool:
+        return self.journal.decide(
             attempt,
             settlement.status.value,
             settlement.message,
@@ -92,6 +123,17 @@ class Doubts:
             number=settlement.number,
             by=BY_LOOKING,
         )
+
+
+def _corrected(outcome: Outcome, number: str | None) -> Outcome:
+    """Return an outcome whose number was that of another document."""
+    if number is not None:
+        message = f"Visma's answer named {outcome.number}, which is another document; it was looked up."
+        return replace(outcome, number=number, message=message)
+    message = (
+        f"Visma answered that it was made, under the number {outcome.number}, which is not it. {settling(outcome.key)}"
+    )
+    return replace(outcome, status=Status.UNKNOWN, number=None, message=message)
 
 
 def _looked_up(outcome: Outcome, settlement: Settlement, *, own: bool) -> Outcome:

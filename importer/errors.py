@@ -14,6 +14,15 @@
 A trouble with one value is not an exception: it is a `Problem` (model.py), and all of them are shown at once.
 """
 
+import errno
+
+
+def advice_for(error: OSError) -> str:
+    """Return what to do where the operating system does not let a file be written."""
+    if error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}:
+        return "Make room on the disk, then run again."
+    return "See that you may write there, then run again."
+
 
 class ImportFailed(Exception):  # noqa: N818 - the root reads as what happened
     """Stop the command; the text says where, what, and what to do next."""

@@ -18,7 +18,7 @@ from typing import Any, Final
 from importer.errors import StartError, UsageError
 from importer.fetch import Item, Request, date_fields
 from importer.jsontext import plain, write_json
-from importer.report.cells import put_text, writable
+from importer.report.cells import put_text, save, writable
 from importer.values import shown
 
 Cell = None | str | bool | Decimal | date | datetime
@@ -202,7 +202,7 @@ def _write_xlsx(file: Path, request: Request, items: Sequence[Item], lines: bool
     sheet.auto_filter.ref = f"A1:{last}{len(content.rows) + 1}"
     writer = _SheetWriter(sheet, content)
     writer.write()
-    book.save(file)
+    save(book, file)
     notes = []
     if writer.cut:
         notes.append(

@@ -29,12 +29,12 @@ def confirm(
     try:
         if verdict.other_number:
             read = by_number(session, endpoint, verdict.other_number)
-            if read is None or not _is_ours(endpoint, expected, read):
+            if read is None or not is_ours(endpoint, expected, read):
                 return verdict
             message = f"Visma gave it the number {verdict.other_number} instead of {document.number}."
             return replace(verdict, status=Status.ACCEPTED, number=verdict.other_number, message=message)
         if verdict.status is Status.ACCEPTED and verdict.number is None:
-            found = [read for read in candidates(session, endpoint, expected) if _is_ours(endpoint, expected, read)]
+            found = [read for read in candidates(session, endpoint, expected) if is_ours(endpoint, expected, read)]
             if len(found) == 1:
                 return replace(verdict, number=number_of(endpoint, found[0]), message="Its number was looked up.")
     except Unreadable:
@@ -52,13 +52,14 @@ def adopt(session: Session, endpoint: Endpoint, document: Document, verdict: Ver
         read = by_number(session, endpoint, expected.number) if expected.number else None
     except Unreadable:
         return verdict
-    if read is None or not _is_ours(endpoint, expected, read):
+    if read is None or not is_ours(endpoint, expected, read):
         return verdict
     message = f"It is in Visma as {expected.number}, from an attempt that had ended in doubt."
     return replace(verdict, status=Status.ACCEPTED, number=expected.number, message=message)
 
 
-def _is_ours(endpoint: Endpoint, expected: Expectation, read: dict[str, Any]) -> bool:
+def is_ours(endpoint: Endpoint, expected: Expectation, read: dict[str, Any]) -> bool:
+    """Tell whether a document that was read is the one expected: by its reference, or else by what it says."""
     if differences(endpoint, expected, read):
         return False
     if endpoint.reference_field and expected.reference:

@@ -49,6 +49,7 @@ def _past(attempt: Attempt) -> Past:
         run_id=attempt.run_id,
         at=attempt.settled_at or attempt.claimed_at,
         sent_at=attempt.server_at or attempt.claimed_at,
+        attempt_id=attempt.attempt_id,
     )
 
 
@@ -104,19 +105,24 @@ class Run:
         with journal.alive(record.run_id):
             journal.start_run(record, outcomes)
             try:
-                self._send_all(documents)
-                if not self._by_hand():
-                    self.look_up(documents, outcomes)
+                return self._carry_out(documents, record), outcomes
             except JournalError as error:
                 doubt = any(outcome.status is Status.UNKNOWN for outcome in outcomes)
                 raise (DoubtError if doubt else StoppedError)(f"The run had to stop. {error}") from error
-            check_equations(record, outcomes)
-            waits = any(document.waits for document in documents)
-            stopped = self._why or (_BY_HAND if self._by_hand() and _unsent(outcomes) else "")
-            code = exit_code(outcomes, stopped=bool(stopped), in_doubt=waits)
-            record = replace(record, finished_at=self.sender.now(), exit_code=code, stopped=stopped)
-            journal.finish_run(record)
-        return record, outcomes
+
+    def _carry_out(self, documents: Sequence[Document], record: RunRecord) -> RunRecord:
+        """Send, look up what is in doubt, and write down how the run ended."""
+        outcomes = self.sender.outcomes
+        self._send_all(documents)
+        if not self._by_hand():
+            self.look_up(documents, outcomes)
+        check_equations(record, outcomes)
+        waits = any(document.waits for document in documents)
+        stopped = self._why or (_BY_HAND if self._by_hand() and _unsent(outcomes) else "")
+        code = exit_code(outcomes, stopped=bool(stopped), in_doubt=waits)
+        record = replace(record, finished_at=self.sender.now(), exit_code=code, stopped=stopped)
+        self.sender.journal.finish_run(record)
+        return record
 
     def _by_hand(self) -> bool:
         return self.stop.is_set() and not self._why
@@ -157,7 +163,7 @@ class Run:
             self.stop.set()
             lanes.close()
             self.sender.give_up()
-            for thread in crew:
+            for thread in filter(threading.Thread.is_alive, crew):
                 thread.join(_LAST_S / len(crew))
             return
         if failure is not None:

@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Callable
+from collections.abc import Mapping as Dictionary
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -47,8 +48,8 @@ class Sender:
     explain: Callable[[str], str] = str
     #: numbers that documents of the journal have, with their keys
     taken: dict[str, str] = field(default_factory=dict)
-    #: identities of which an attempt was once in doubt
-    once_doubtful: frozenset[str] = frozenset()
+    #: the latest attempt that was once in doubt, by identity; all of these were looked for before this run
+    once_doubtful: Dictionary[str, int] = field(default_factory=dict)
     #: claims that are not settled yet, by position
     _open: dict[int, int] = field(default_factory=dict)
     _given_up: bool = False
@@ -62,7 +63,8 @@ class Sender:
         )
         try:
             server_at = self.session.server_now().isoformat()
-            attempt = self.journal.claim(self.record, document, in_flight, claimed_at, server_at)
+            looked_after = self.once_doubtful.get(document.identity, 0)
+            attempt = self.journal.claim(self.record, document, in_flight, claimed_at, server_at, looked_after)
         except AlreadyClaimed as error:
             self.outcomes[position] = self._claimed_by(outcome, document, error.attempt)
             return None
@@ -160,6 +162,12 @@ class Sender:
             status = Status.ALREADY_ACCEPTED if same else Status.CHANGED
             message = f"Run {attempt.run_id} had it accepted meanwhile, {text}"
             found = replace(outcome, status=status, number=attempt.number, message=message)
+        elif attempt.state == "rejected":
+            message = (
+                f"Run {attempt.run_id} was refused it meanwhile by an error after which it may be in Visma all the "
+                "same; this run sent nothing. Run again: it is looked for first."
+            )
+            found = replace(outcome, message=message)
         else:
             message = (
                 f"Run {attempt.run_id} is sending it, or ended in doubt over it; this run sent nothing. Run again."

@@ -279,8 +279,8 @@ class RawServer:
                 return data
         head, _, body = data.partition(b"\r\n\r\n")
         length = re.search(rb"(?i)content-length: *(\d+)", head)
-        while length and len(body) < int(length[1]):
-            body += connection.recv(65_536)
+        while length and len(body) < int(length[1]) and (more := connection.recv(65_536)):
+            body += more
         return head + b"\r\n\r\n" + body
 
 

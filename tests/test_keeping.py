@@ -18,7 +18,7 @@ from end_to_end import MAPPING, attempts, command, environment, invoice_rows, ma
 
 from importer.errors import JournalError
 from importer.journal import open_journal
-from importer.shares import kind_of
+from importer.journal.shares import kind_of
 
 Mount = namedtuple("Mount", "mountpoint fstype opts")
 MOUNTS = [

@@ -6,8 +6,10 @@ connection class of ours puts both right.
 """
 
 import http.client
+import socket
 import threading
 from collections.abc import Mapping as Dictionary
+from contextlib import suppress
 from dataclasses import dataclass, field
 from http.cookiejar import DefaultCookiePolicy
 from pathlib import Path
@@ -28,6 +30,8 @@ TIMEOUT_S: Final = (10.0, 250.0)
 READ_TIMEOUT_S: Final = 60.0
 #: Connections kept to one host, each for a thread.
 MAX_WORKERS: Final = 32
+#: An exchange that takes this many times the wait for a byte is cut: an answer that drips would hold the run for ever.
+_PATIENCE: Final = 2
 _MAX_BODY: Final = 1_000_000
 _MAX_READ: Final = 64_000_000
 #: Whatever goes wrong in an exchange means that no whole answer came; what it was decides only the words.
@@ -55,6 +59,29 @@ class NoAnswer:
     reason: str
     #: True where trying again cannot help, as with a wrong certificate
     final: bool = False
+
+
+class _Deadline:
+    """Cut the connection of an exchange that takes too long, however busy it looks."""
+
+    def __init__(self, seconds: float) -> None:
+        self.socket: Any = None
+        self.passed = False
+        self._timer = threading.Timer(seconds, self._cut)
+        self._timer.daemon = True
+
+    def _cut(self) -> None:
+        self.passed = True
+        with suppress(OSError, AttributeError):
+            self.socket.shutdown(socket.SHUT_RDWR)
+
+    def __enter__(self) -> "_Deadline":
+        _phase.deadline = self
+        self._timer.start()
+        return self
+
+    def __exit__(self, *_exception: object) -> None:
+        self._timer.cancel()
 
 
 class _StrictResponse(http.client.HTTPResponse):
@@ -98,6 +125,7 @@ class _Watched:
         if self.sock is None:
             self.connect()
         _phase.sent = True
+        _phase.deadline.socket = self.sock
         super().send(data)  # type: ignore[misc]  # of the connection it is mixed into
 
 
@@ -159,27 +187,32 @@ class Client:
     ) -> Answer | NoAnswer:
         """Send one request, once, and return what came back; `path` may hold a query, already quoted."""
         own = {"Content-Type": "application/json; charset=utf-8"} if body else {}
-        headers = {**own, **(headers or {})}
+        connect_s, byte_s = self.timeout_s
+        byte_s = min(byte_s, READ_TIMEOUT_S) if method == "GET" else byte_s
         _phase.sent = False
-        try:
-            request = requests.Request(method, self.base_url + path, headers=headers, data=body or None)
-            prepared = self._session.prepare_request(request)
-            # the adapter alone: a session would look at redirects even when told not to follow them
-            response = self._adapter.send(
-                prepared,
-                stream=True,
-                timeout=(self.timeout_s[0], min(self.timeout_s[1], READ_TIMEOUT_S))
-                if method == "GET"
-                else self.timeout_s,
-                verify=str(self.ca_file) if self.ca_file else True,
-                proxies={"http": self.proxy, "https": self.proxy} if self.proxy else None,
-            )
-        except _NO_ANSWER as error:
-            return NoAnswer(sent=_phase.sent, reason=_reason(error), final=_is_final(error))
-        with response:
-            content, whole = _body(response, _MAX_READ if method == "GET" else _MAX_BODY)
+        with _Deadline(connect_s + _PATIENCE * byte_s) as deadline:
+            try:
+                request = requests.Request(
+                    method, self.base_url + path, headers={**own, **(headers or {})}, data=body or None
+                )
+                # the adapter alone: a session would look at redirects even when told not to follow them
+                response = self._adapter.send(
+                    self._session.prepare_request(request),
+                    stream=True,
+                    timeout=(connect_s, byte_s),
+                    verify=str(self.ca_file) if self.ca_file else True,
+                    proxies={"http": self.proxy, "https": self.proxy} if self.proxy else None,
+                )
+            except _NO_ANSWER as error:
+                reason = "no whole answer came in time" if deadline.passed else _reason(error)
+                return NoAnswer(sent=_phase.sent, reason=reason, final=_is_final(error))
+            with response:
+                content, whole = _body(response, _MAX_READ if method == "GET" else _MAX_BODY)
             return Answer(
-                status=response.status_code, headers=dict(response.headers.items()), body=content, whole=whole
+                status=response.status_code,
+                headers=dict(response.headers.items()),
+                body=content,
+                whole=whole and not deadline.passed,
             )
 
 

@@ -9,7 +9,7 @@ from importer import workbook as workbooks
 from importer.causes import Catalogue, language_of, load_causes
 from importer.cli import screen
 from importer.cli.stream import say
-from importer.errors import StartError, UsageError, WorkbookError
+from importer.errors import StartError, UsageError, WorkbookError, advice_for
 from importer.jsontext import plain
 from importer.mapping import Mapping, parameter_values
 from importer.mapping_file import read_mapping
@@ -86,7 +86,7 @@ def keep_workbook(found: Input, project: Project) -> None:
     except OSError as error:
         reason = (error.strerror or "unknown reason").lower()
         raise StartError(
-            f"The folder {str(project.private)!r} cannot be written ({reason}); nothing was sent."
+            f"The folder {str(project.private)!r} cannot be written ({reason}); nothing was sent. {advice_for(error)}"
         ) from None
     if digest != found.digest:
         raise WorkbookError(f"{found.workbook.name!r} was changed while it was being read. Save it, then run again.")

@@ -129,7 +129,7 @@ def journal() -> None:
 def check(where: str | None, *, as_json: bool, quiet: bool) -> int:
     """Look whether the journal is sound."""
     from importer.cli.inputs import print_json
-    from importer.journal_copy import examine
+    from importer.journal.copying import examine
 
     with _opened(where) as found:
         wrong, counts = examine(found)
@@ -154,7 +154,7 @@ def check(where: str | None, *, as_json: bool, quiet: bool) -> int:
 @_DEBUG
 def export_(file: Path, where: str | None, *, quiet: bool) -> int:
     """Write the whole journal as JSON lines, for a machine without a disk of its own."""
-    from importer.journal_copy import dump
+    from importer.journal.copying import dump
 
     with _opened(where) as found:
         lines = dump(found)
@@ -180,7 +180,7 @@ def export_(file: Path, where: str | None, *, quiet: bool) -> int:
 @_DEBUG
 def import_(file: Path, where: str | None, *, quiet: bool) -> int:
     """Take an exported journal into this one; what is here already stays, and nothing is there twice."""
-    from importer.journal_copy import merge
+    from importer.journal.copying import merge
 
     try:
         lines = file.read_text(encoding="utf-8").splitlines()

@@ -10,10 +10,10 @@ from importer.cli import screen
 from importer.cli.connection import Connection, connected
 from importer.cli.inputs import Input, check_data, print_json
 from importer.cli.sending import Manner
-from importer.database import is_url
 from importer.decide import Clock, Known, decide
 from importer.errors import StartError
 from importer.journal import open_journal
+from importer.journal.database import is_url
 from importer.lookup import prepare, probe
 from importer.model import Document, Status
 from importer.preflight import look_before

@@ -72,14 +72,15 @@ def report_check(given: Input, folder: Path) -> None:
 def conclude(
     record: RunRecord,
     outcomes: Sequence[Outcome],
-    folder: Path,
+    folder: Path | None,
     notes: Sequence[str],
     options: Options,
     groups: Sequence[Group] | None = None,
 ) -> None:
     """Print how a run ended: for programs on stdout, or for people.
 
-    `groups` are its rejections by cause; of a run that is shown again, those of the bundled catalogue.
+    `folder` is where its report is, if it could be written. `groups` are its rejections by cause; of a run that is
+    shown again, those of the bundled catalogue.
     """
     if options.json:
         print_json({name: value for name, value in results(record, outcomes).items() if name != "documents"})
@@ -91,7 +92,8 @@ def conclude(
         screen.summary(out, record, outcomes)
     for note in notes:
         out.print(note, markup=False)
-    out.print(f"Report: {_short(folder)}", markup=False)
+    if folder is not None:
+        out.print(f"Report: {_short(folder)}", markup=False)
     code = "" if record.exit_code is None else f", exit code {record.exit_code}"
     out.print(f"Run {record.run_id}{code}: {exit_meaning(record.exit_code)}", markup=False)
     if record.simulated:

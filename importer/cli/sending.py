@@ -18,7 +18,7 @@ from importer.cli.interrupts import watching
 from importer.cli.reporting import Options, conclude, new_record, rebuild_report
 from importer.decide import Clock, Known, decide
 from importer.doubts import Doubts
-from importer.errors import ImportFailed, StartError
+from importer.errors import ImportFailed, JournalError, StartError
 from importer.journal import Journal
 from importer.lookup import prepare, probe
 from importer.model import Document, Outcome, RunRecord, Status
@@ -63,11 +63,19 @@ def send(errand: Errand) -> int:
     stop, flight = Stop(), Flight()
     with watching(stop, lambda: flight.going):
         record, outcomes = _send(errand, stop, flight)
-        given, journal = errand.given, errand.journal
-        folder, notes = rebuild_report(journal, record.run_id, errand.project, errand.report_folder)
+        given = errand.given
+        folder, notes = _report(errand, record)
         groups = group(outcomes, given.causes, record.endpoint, given.language)
         conclude(record, outcomes, folder, notes, errand.options, groups)
     return record.exit_code or 0
+
+
+def _report(errand: Errand, record: RunRecord) -> tuple[Path | None, list[str]]:
+    """Write the report of a run that is over; what keeps it from being written changes nothing in how the run ended."""
+    try:
+        return rebuild_report(errand.journal, record.run_id, errand.project, errand.report_folder)
+    except JournalError as error:
+        return None, [f"The report could not be written. {error} Then say visma-import report {record.run_id}"]
 
 
 def _send(errand: Errand, stop: Stop, flight: Flight) -> tuple[RunRecord, list[Outcome]]:
@@ -91,7 +99,7 @@ def _send(errand: Errand, stop: Stop, flight: Flight) -> tuple[RunRecord, list[O
             rules=manner.rules,
             workers=max(min(manner.workers, progress.total), 1),
             flight=flight,
-            look_up=lambda documents, outcomes: doubts.settle_own(record, documents, outcomes),
+            look_up=lambda documents, outcomes: doubts.settle(record, documents, outcomes),
         )
         try:
             with progress:
@@ -119,7 +127,7 @@ def _sender(errand: Errand, connection: Connection, record: RunRecord, outcomes:
         outcomes,
         explain=_explainer(errand.given),
         taken={found.number: found.key for found in past.accepted.values() if found.number},
-        once_doubtful=frozenset(past.once_doubtful),
+        once_doubtful={identity: once.attempt_id for identity, once in past.once_doubtful.items()},
     )
 
 

@@ -66,6 +66,9 @@ def write_report(folder: Path, record: RunRecord, outcomes: Sequence[Outcome], w
 
 
 def _put_in_place(staging: Path, folder: Path) -> None:
+    # files of two runs are never beside each other, not even for a moment
+    for name, _writer in FILES[1:]:
+        (folder / name).unlink(missing_ok=True)
     for name, _writer in FILES:
         if (staging / name).exists():
             (staging / name).replace(folder / name)

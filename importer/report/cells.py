@@ -1,7 +1,13 @@
-"""Put text into cells so that no spreadsheet program ever takes it for a formula."""
+"""Put text into cells so that no spreadsheet program ever takes it for a formula, and save them."""
 
 import re
+from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, Final
+from zipfile import ZIP_DEFLATED, ZipFile
+
+from openpyxl.writer.excel import ExcelWriter
 
 from importer.values import clean
 
@@ -43,3 +49,18 @@ def _cut(text: str) -> str:
 def heading(value: object) -> str:
     """Return a header cell's text as the reader of workbooks compares it."""
     return "" if value is None else clean(" ".join(str(value).split()))
+
+
+def save(book: Any, file: Path) -> None:
+    """Save a workbook.
+
+    Raises: OSError, without the complaint that Python would print later of an archive that was left open.
+    """
+    book.properties.modified = datetime.now(UTC).replace(tzinfo=None)
+    archive = ZipFile(file, "w", ZIP_DEFLATED, allowZip64=True)
+    try:
+        ExcelWriter(book, archive).save()
+    except OSError:
+        with suppress(OSError, ValueError):
+            archive.close()
+        raise

@@ -11,7 +11,7 @@ from openpyxl.styles import Alignment, Font, PatternFill
 
 from importer.errors import WorkbookError
 from importer.model import Outcome, RunRecord, Status
-from importer.report.cells import put_text
+from importer.report.cells import put_text, save
 from importer.report.columns import (
     Columns,
     clear_columns,
@@ -59,7 +59,7 @@ def write(target: Path, record: RunRecord, outcomes: Sequence[Outcome], workbook
         value = ReportMark(sheet=sheet.title, columns=columns.names, summary=summary).dump()
         book.custom_doc_props.append(StringProperty(name=REPORT_MARK, value=value))
         _show(book, sheet)
-        book.save(target)
+        save(book, target)
 
 
 def _take_off(book: Any, mark: ReportMark | None, record: RunRecord) -> None:

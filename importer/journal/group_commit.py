@@ -24,6 +24,10 @@ class ConnectionLost(JournalError):  # noqa: N818 - reads as what happened
     """Report that the database's connection broke; the transaction may have been committed or not."""
 
 
+class StillHeld(JournalError):  # noqa: N818 - the same
+    """Report that another program held the database for as long as is waited."""
+
+
 @dataclass
 class _Work:
     job: Callable[[sa.Connection], Any]
@@ -66,10 +70,11 @@ class GroupCommit:
         try:
             self._commit(batch)
         except Exception as error:  # noqa: BLE001 - handed to the thread whose work it is
-            if len(batch) == 1:
-                batch[0].error = error
-            else:
-                for work in batch:
+            for work in batch:
+                if len(batch) == 1 or isinstance(error, StillHeld):
+                    # each by itself would wait as long again
+                    work.error = error
+                else:
                     self._commit_alone(work)
         except BaseException as error:
             for work in batch:

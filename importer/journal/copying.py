@@ -11,9 +11,9 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 
-from importer import journal_tables as tables
 from importer.errors import JournalError
-from importer.journal import Journal
+from importer.journal import tables
+from importer.journal.journal import Journal
 
 _NAME: Final = "visma-import journal"
 _TABLES: Final = {"run": tables.run, "attempt": tables.attempt, "result": tables.result}

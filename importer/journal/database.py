@@ -12,11 +12,12 @@ from typing import Any, Final
 import sqlalchemy as sa
 from sqlalchemy.exc import ArgumentError, DatabaseError, OperationalError
 
-from importer import journal_tables as tables
-from importer.errors import JournalError
-from importer.shares import share_of
+from importer.errors import JournalError, advice_for
+from importer.journal import tables
+from importer.journal.shares import share_of
 
-_CONNECT_S: Final = 10
+#: A firewall forgets a connection that says nothing while a limit is waited for.
+_CONNECTING: Final = {"connect_timeout": 10, "keepalives_idle": 30, "keepalives_interval": 10, "keepalives_count": 6}
 _FORM: Final = "Write it as postgresql+psycopg://USER@HOST/DATABASE, the password in PGPASSWORD or ~/.pgpass."
 #: As many as one machine's threads can want at once.
 _CONNECTIONS: Final = 5
@@ -83,9 +84,7 @@ def _server(url: str) -> tuple[sa.Engine, str]:
         raise JournalError(f"A journal is a file or a PostgreSQL database, not {parts.drivername!r}. {_FORM}")
     parts = parts.set(drivername="postgresql+psycopg")
     try:
-        engine = sa.create_engine(
-            parts, connect_args={"connect_timeout": _CONNECT_S}, pool_size=_CONNECTIONS, pool_pre_ping=True
-        )
+        engine = sa.create_engine(parts, connect_args=_CONNECTING, pool_size=_CONNECTIONS, pool_pre_ping=True)
     except ModuleNotFoundError:
         raise JournalError(
             "A PostgreSQL journal needs the package psycopg: python -m pip install 'visma-import[postgresql]'."
@@ -106,7 +105,8 @@ def _make_private(path: Path) -> None:
     except OSError as error:
         reason = (error.strerror or "unknown reason").lower()
         raise JournalError(
-            f"The journal {str(path)!r} cannot be written ({reason}), so nothing is sent. Name another with --journal."
+            f"The journal {str(path)!r} cannot be written ({reason}), so nothing is sent. {advice_for(error)} Or name "
+            "another with --journal."
         ) from None
 
 
@@ -176,6 +176,11 @@ def check_whole(connection: sa.Connection, shown: str) -> None:
         )
 
 
+def is_held(error: DatabaseError) -> bool:
+    """Tell whether another program held an SQLite file for as long as is waited."""
+    return "locked" in str(error.orig)
+
+
 def refusal(shown: str, error: DatabaseError) -> JournalError:
     """Return what a failure of the database means to the user."""
     reason = re.sub(r"\s+", " ", str(error.orig)).strip().rstrip(".?")
@@ -184,7 +189,7 @@ def refusal(shown: str, error: DatabaseError) -> JournalError:
         hint = "Make room on the disk, then run again."
     if "not a database" in reason or "malformed" in reason:
         hint = "It is damaged or no journal. Restore it from a copy, or name another file with --journal."
-    if "locked" in reason:
+    if is_held(error):
         hint = "Another program holds it. Wait until that has ended, then run again."
     if "unable to open" in reason:
         hint = "Look whether its folder can be written and not too many files are open, then run again."

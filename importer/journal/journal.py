@@ -1,12 +1,7 @@
-"""The journal: what was claimed, sent and settled, so that no document is ever sent twice.
-
-A claim is committed before a byte leaves; the partial unique index over the live states is the guard, so that not even
-two processes can claim one document. SQLite is embedded; every statement is one that PostgreSQL takes too.
-"""
+"""Claim, settle and look up documents in one database."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final, TypeVar
 from uuid import uuid4
@@ -15,57 +10,23 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DatabaseError, IntegrityError
 
-from importer import journal_tables as tables
-from importer import run_locks
-from importer.database import open_database, refusal
 from importer.errors import JournalError
-from importer.group_commit import ConnectionLost, GroupCommit, patiently
+from importer.journal import attempts, run_locks, tables
+from importer.journal.attempts import COLUMNS, AlreadyClaimed, Attempt
+from importer.journal.database import is_held, open_database, refusal
+from importer.journal.group_commit import ConnectionLost, GroupCommit, StillHeld, patiently
 from importer.model import Document, Outcome, RunRecord, Status
 
 T = TypeVar("T")
 _INSERT: Final[dict[str, Callable[[sa.Table], Any]]] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
-#: An answer that may have been given after the work was done.
-_ERROR: Final = 500
 #: How often a claim is tried where what stood in its way was settled meanwhile.
 _CLAIM_TRIES: Final = 3
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Attempt:
-    """Hold one attempt at one document."""
-
-    attempt_id: int
-    uid: str
-    run_id: str
-    key: str
-    fingerprint: str
-    identity: str
-    endpoint: str
-    state: str
-    claimed_at: str
-    settled_at: str | None
-    number: str | None
-    expect: str
-    server_at: str | None
-    #: the background request that the API made of it
-    job: str | None
-
-
-_COLUMNS: Final = tuple(tables.attempt.c[name] for name in Attempt.__dataclass_fields__)
 
 
 def _update(record: RunRecord, outcome: Outcome) -> sa.Update:
     result = tables.result
     own = (result.c.run_id == record.run_id, result.c.position == outcome.position)
     return result.update().where(*own).values(tables.outcome_row(outcome))
-
-
-class AlreadyClaimed(Exception):  # noqa: N818 - reads as what happened
-    """Tell that another attempt at the document is in flight, accepted or in doubt."""
-
-    def __init__(self, attempt: Attempt) -> None:
-        super().__init__(attempt.key)
-        self.attempt = attempt
 
 
 class Journal:
@@ -75,23 +36,26 @@ class Journal:
         """Take a prepared engine; `shown` names the journal in messages."""
         self._engine = engine
         self._shown = shown
-        self._group = GroupCommit(self._transaction)
+        #: how a run that lives opens the transactions by which it claims and settles
+        self._begin: run_locks.Begin = engine.begin
+        self._group = GroupCommit(lambda: self._transaction(self._begin))
 
     @contextmanager
-    def _transaction(self) -> Iterator[sa.Connection]:
+    def _transaction(self, begin: run_locks.Begin) -> Iterator[sa.Connection]:
         try:
-            with self._engine.begin() as connection:
+            with begin() as connection:
                 yield connection
         except IntegrityError:
             raise
         except DatabaseError as error:
             lost = error.connection_invalidated and self._engine.dialect.name != "sqlite"
             told = refusal(self._shown, error)
-            raise (ConnectionLost(str(told)) if lost else told) from error
+            kind = ConnectionLost if lost else StillHeld if is_held(error) else JournalError
+            raise kind(str(told)) from error
 
     def do(self, job: Callable[[sa.Connection], T]) -> T:
         """Do a piece of work in one transaction; it may be done again where the connection was lost."""
-        return patiently(self._transaction, job)
+        return patiently(lambda: self._transaction(self._engine.begin), job)
 
     def _rows(self, query: sa.Select[Any]) -> Sequence[Any]:
         return self.do(lambda connection: connection.execute(query).mappings().all())
@@ -100,9 +64,19 @@ class Journal:
         """Let go of the database."""
         self._engine.dispose()
 
-    def alive(self, run_id: str) -> AbstractContextManager[None]:
-        """Let others see, while the context lasts, that a run lives; to be entered before it starts."""
-        return run_locks.alive(self._engine, run_id)
+    @contextmanager
+    def alive(self, run_id: str) -> Iterator[None]:
+        """Let others see, while the context lasts, that a run lives; to be entered before it starts.
+
+        Raises: JournalError when they cannot be let see it.
+        """
+        try:
+            with run_locks.alive(self._engine, run_id) as self._begin:
+                yield
+        except DatabaseError as error:
+            raise refusal(self._shown, error) from error
+        finally:
+            self._begin = self._engine.begin
 
     def is_alive(self, run_id: str) -> bool:
         """Tell whether the process of a run still lives, so that what it claimed may yet be sent."""
@@ -125,10 +99,14 @@ class Journal:
 
         self.do(job)
 
-    def claim(self, record: RunRecord, document: Document, outcome: Outcome, at: str, server_at: str) -> int:
+    def claim(
+        self, record: RunRecord, document: Document, outcome: Outcome, at: str, server_at: str, looked_after: int = 0
+    ) -> int:
         """Commit that a document is about to be sent; return the attempt's id. `server_at` is the server's time.
 
-        Raises: AlreadyClaimed when another attempt at it is live. JournalError when the claim cannot be written.
+        `looked_after` is the latest attempt at it that was refused with 500 before it was looked for in the API.
+        Raises: AlreadyClaimed when another attempt at it is live, or was refused with 500 and not looked for since.
+        JournalError when the claim cannot be written.
         """
         values = {
             "uid": uuid4().hex,
@@ -145,9 +123,18 @@ class Journal:
             "server_at": server_at,
         }
 
+        error = attempts.refused_with_error(
+            record.company, record.endpoint, document.identity, document.fingerprint, looked_after
+        )
+
         def job(connection: sa.Connection) -> int | Attempt:
             found = self._insert_claim(connection, values)
             if isinstance(found, int):
+                # after our claim nobody else's can change any more
+                refused = connection.execute(error).mappings().first()
+                if refused is not None:
+                    connection.execute(tables.attempt.delete().where(tables.attempt.c.attempt_id == found))
+                    return Attempt(**refused)
                 connection.execute(_update(record, outcome))
             return found
 
@@ -168,7 +155,7 @@ class Journal:
                 return int(new)
             own = (tables.attempt.c[name] == values[name] for name in ("company", "endpoint", "identity"))
             live = sa.or_(tables.attempt.c.uid == values["uid"], sa.and_(*own, tables.attempt.c.state.in_(tables.LIVE)))
-            row = connection.execute(sa.select(*_COLUMNS).where(live)).mappings().first()
+            row = connection.execute(sa.select(*COLUMNS).where(live)).mappings().first()
             if row is not None:
                 # our own: the claim was committed, but the answer to that was lost
                 return int(row["attempt_id"]) if row["uid"] == values["uid"] else Attempt(**row)
@@ -221,31 +208,20 @@ class Journal:
 
     def live_attempts(self, company: str, endpoint: str) -> list[Attempt]:
         """Return every attempt in flight, accepted or in doubt, in the order of the claims."""
-        query = (
-            sa.select(*_COLUMNS)
-            .where(
-                tables.attempt.c.company == company,
-                tables.attempt.c.endpoint == endpoint,
-                tables.attempt.c.state.in_(tables.LIVE),
-            )
-            .order_by(tables.attempt.c.attempt_id)
-        )
-        return [Attempt(**row) for row in self._rows(query)]
+        return self._attempts(attempts.live(company, endpoint))
 
     def doubtful(self, company: str) -> list[Attempt]:
         """Return every attempt in flight or in doubt that no later accepted one made pointless, in order."""
-        attempt, later = tables.attempt, tables.attempt.alias("later")
-        superseded = sa.exists().where(
-            attempt.c.repeatable == 1,
-            later.c.state == "accepted",
-            later.c.attempt_id > attempt.c.attempt_id,
-            *(later.c[name] == attempt.c[name] for name in ("company", "endpoint", "key")),
-        )
-        query = (
-            sa.select(*_COLUMNS)
-            .where(attempt.c.company == company, attempt.c.state.in_(("sending", "unknown")), ~superseded)
-            .order_by(attempt.c.attempt_id)
-        )
+        return self._attempts(attempts.doubtful(company))
+
+    def once_doubtful(self, company: str, endpoint: str) -> list[Attempt]:
+        """Return, in order, every attempt that a look-up or a person said is not there, or that was refused with 500.
+
+        Such a document may have come through all the same, later than could be expected.
+        """
+        return self._attempts(attempts.once_doubtful(company, endpoint))
+
+    def _attempts(self, query: sa.Select[Any]) -> list[Attempt]:
         return [Attempt(**row) for row in self._rows(query)]
 
     def waived(self, company: str, endpoint: str) -> frozenset[tuple[str, str]]:
@@ -255,26 +231,6 @@ class Journal:
             attempt.c.company == company, attempt.c.endpoint == endpoint, attempt.c.state == "withdrawn"
         )
         return frozenset((row["key"], row["fingerprint"]) for row in self._rows(query))
-
-    def once_doubtful(self, company: str, endpoint: str) -> list[Attempt]:
-        """Return, in order, every attempt that a look-up or a person said is not there, or that was refused with 500.
-
-        Such a document may have come through all the same, later than could be expected.
-        """
-        attempt = tables.attempt
-        query = (
-            sa.select(*_COLUMNS)
-            .where(
-                attempt.c.company == company,
-                attempt.c.endpoint == endpoint,
-                sa.or_(
-                    sa.and_(attempt.c.state == "not_sent", attempt.c.decided_by.is_not(None)),
-                    sa.and_(attempt.c.state == "rejected", attempt.c.http_status == _ERROR),
-                ),
-            )
-            .order_by(attempt.c.attempt_id)
-        )
-        return [Attempt(**row) for row in self._rows(query)]
 
     def decide(self, attempt: Attempt, status: str, message: str, at: str, *, number: str | None, by: str) -> bool:
         """Settle an attempt afterwards, and what its run's report says of it; false where it was settled meanwhile.
@@ -331,7 +287,10 @@ class Journal:
             "expect": "",
             "decided_by": by,
         }
-        self.do(lambda connection: connection.execute(tables.attempt.insert().values(values)))
+        insert = _INSERT[self._engine.dialect.name](tables.attempt).values(values)
+        # once, also where the answer to a first try was lost with its connection
+        statement = insert.on_conflict_do_nothing(index_elements=["uid"])
+        self.do(lambda connection: connection.execute(statement))
 
     def runs(self) -> list[tuple[RunRecord, dict[Status, int]]]:
         """Return every run, the latest first, with its documents counted by status."""

@@ -1,0 +1,19 @@
+"""The journal: what was claimed, sent and settled, so that no document is ever sent twice.
+
+A claim is committed before a byte leaves; the partial unique index over the live states is the guard, so that not even
+two processes can claim one document. SQLite is embedded; every statement is one that PostgreSQL takes too.
+
+tables        the tables, and how a row of them is a noun of the program
+attempts      one attempt at a document, and the questions about attempts
+database      opens a file or a server, and refuses where a commit would not last
+shares        tells a network share from a disk
+group_commit  lets threads share a commit
+run_locks     lets other processes see that a run lives
+journal       all of it together
+copying       carries a journal as JSON lines, and examines one
+"""
+
+from importer.journal.attempts import AlreadyClaimed, Attempt
+from importer.journal.journal import Journal, open_journal
+
+__all__ = ["AlreadyClaimed", "Attempt", "Journal", "open_journal"]

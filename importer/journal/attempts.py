@@ -1,0 +1,90 @@
+"""One attempt at a document, and the questions that are asked about attempts."""
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+import sqlalchemy as sa
+
+from importer.journal import tables
+
+#: The status of an answer that may have been given after the work was done.
+_ERROR: Final = 500
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attempt:
+    """Hold one attempt at one document."""
+
+    attempt_id: int
+    uid: str
+    run_id: str
+    key: str
+    fingerprint: str
+    identity: str
+    endpoint: str
+    state: str
+    claimed_at: str
+    settled_at: str | None
+    number: str | None
+    expect: str
+    server_at: str | None
+    #: the background request that the API made of it
+    job: str | None
+
+
+class AlreadyClaimed(Exception):  # noqa: N818 - reads as what happened
+    """Tell that another attempt at the document is in flight, accepted or in doubt."""
+
+    def __init__(self, attempt: Attempt) -> None:
+        super().__init__(attempt.key)
+        self.attempt = attempt
+
+
+COLUMNS: Final = tuple(tables.attempt.c[name] for name in Attempt.__dataclass_fields__)
+
+
+def _of(company: str, endpoint: str, *which: Any) -> sa.Select[Any]:
+    """Return the query for some attempts of one company and endpoint, in the order of the claims."""
+    attempt = tables.attempt
+    own = (attempt.c.company == company, attempt.c.endpoint == endpoint)
+    return sa.select(*COLUMNS).where(*own, *which).order_by(attempt.c.attempt_id)
+
+
+def live(company: str, endpoint: str) -> sa.Select[Any]:
+    """Ask for every attempt in flight, accepted or in doubt."""
+    return _of(company, endpoint, tables.attempt.c.state.in_(tables.LIVE))
+
+
+def once_doubtful(company: str, endpoint: str) -> sa.Select[Any]:
+    """Ask for every attempt that a look-up or a person said is not there, or that was refused with 500."""
+    attempt = tables.attempt
+    settled = sa.and_(attempt.c.state == "not_sent", attempt.c.decided_by.is_not(None))
+    return _of(company, endpoint, sa.or_(settled, _refused_with_error()))
+
+
+def refused_with_error(company: str, endpoint: str, identity: str, fingerprint: str, after: int) -> sa.Select[Any]:
+    """Ask for attempts at one document, later than one of them, that were refused with 500."""
+    attempt = tables.attempt
+    # by the fingerprint, for which there is an index
+    same = (attempt.c.fingerprint == fingerprint, attempt.c.identity == identity)
+    return _of(company, endpoint, *same, attempt.c.attempt_id > after, _refused_with_error())
+
+
+def _refused_with_error() -> Any:
+    return sa.and_(tables.attempt.c.state == "rejected", tables.attempt.c.http_status == _ERROR)
+
+
+def doubtful(company: str) -> sa.Select[Any]:
+    """Ask for every attempt in flight or in doubt that no later accepted one made pointless."""
+    attempt, later = tables.attempt, tables.attempt.alias("later")
+    superseded = sa.exists().where(
+        attempt.c.repeatable == 1,
+        later.c.state == "accepted",
+        later.c.attempt_id > attempt.c.attempt_id,
+        *(later.c[name] == attempt.c[name] for name in ("company", "endpoint", "key")),
+    )
+    return (
+        sa.select(*COLUMNS)
+        .where(attempt.c.company == company, attempt.c.state.in_(("sending", "unknown")), ~superseded)
+        .order_by(attempt.c.attempt_id)
+    )

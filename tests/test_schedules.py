@@ -1,0 +1,31 @@
+"""Whatever happens, in whatever order: each document is in Visma at most once, and in the end exactly once.
+
+Many more schedules: python tests/schedules.py 5000
+"""
+
+import sys
+from pathlib import Path
+
+import pytest
+from schedule_machine import run_schedules
+from schedule_workshop import Workshop
+
+#: Parts that run beside each other, and schedules in each.
+PARTS, SCHEDULES = 6, 50
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Windows can neither fork nor kill like this")
+
+
+@pytest.mark.parametrize("part", range(PARTS))
+def test_random_schedules_of_faults_kills_and_people_never_double_lose_or_lie(tmp_path: Path, part: int) -> None:
+    """After each step nothing is there twice and nothing is told that is not so; in the end all is there once."""
+    with Workshop(tmp_path) as workshop:
+        run_schedules(workshop, SCHEDULES, begin=part)
+        figures = workshop.figures
+
+    print(figures.dump())
+    assert figures.schedules >= SCHEDULES
+    assert not figures.wrong
+    assert figures.kills >= SCHEDULES / 10, "hardly anything was killed"
+    assert len(figures.faults) >= 10, "hardly anything went wrong"
+    assert figures.by_looking > 0
