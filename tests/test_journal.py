@@ -3,23 +3,18 @@
 import os
 import sqlite3
 import stat
-import subprocess
-import sys
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
-from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
-import sqlalchemy as sa
-from end_to_end import RawServer, created, environment, http, import_into, invoice_rows, make_project, program, run
+from end_to_end import RawServer, created, http, import_into, invoice_rows, make_project, program, run
 
 from importer.errors import JournalError
-from importer.journal import AlreadyClaimed, Journal, open_journal
+from importer.journal import Journal, open_journal
 from importer.model import Document, Outcome, RunRecord, Status, Total
 
 NOW = "2025-01-27T10:00:00.000Z"
@@ -179,114 +174,6 @@ def test_there_is_no_journal_before_the_first_run(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("state", [None, Status.ACCEPTED, Status.UNKNOWN])
-def test_a_live_document_cannot_be_claimed_again(journal: Journal, file: Path, state: Status | None) -> None:
-    """In flight, accepted or in doubt: another connection is refused and told by whom."""
-    first = claim(journal, record(), "a")
-    if state:
-        journal.settle(record(), first, replace(outcome(status=state), number="000001"), NOW)
-    other = open_journal(file)
-    other.start_run(record("run2"), [outcome()])
-    with pytest.raises(AlreadyClaimed) as refused:
-        claim(other, record("run2"), "b")
-    other.close()
-
-    found = refused.value.attempt
-    assert (found.attempt_id, found.run_id, found.fingerprint) == (first, "run1", "a" * 64)
-    assert found.state == (state.value if state else "sending")
-    assert rows(file, "SELECT COUNT(*) FROM attempt") == [(1,)]
-
-
-def test_another_process_cannot_claim_a_live_document(journal: Journal, file: Path) -> None:
-    """The guard is in the file, not in the process."""
-    claim(journal, record(), "a")
-    script = (
-        "import sys; from pathlib import Path; from test_journal import *; from test_journal import open_journal\n"
-        "other = open_journal(Path(sys.argv[1])); other.start_run(record('run2'), [outcome()])\n"
-        "try:\n    claim(other, record('run2'), 'b')\n"
-        "except AlreadyClaimed as error:\n    print('refused', error.attempt.run_id)\n"
-        "other.close()\n"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", script, str(file)],
-        env=environment(file.parent),
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-
-    assert done.stdout == "refused run1\n", done.stderr
-
-
-def test_of_ten_threads_one_gets_the_claim(file: Path, journal: Journal) -> None:
-    """Whatever the moment, the index lets one through."""
-    journals = [open_journal(file) for _ in range(10)]
-
-    def try_to_claim(own: Journal) -> bool:
-        try:
-            claim(own, record(), "a")
-        except AlreadyClaimed:
-            return False
-        return True
-
-    with ThreadPoolExecutor(10) as pool:
-        got = list(pool.map(try_to_claim, journals))
-    for own in journals:
-        own.close()
-
-    assert sorted(got) == [False] * 9 + [True]
-
-
-@pytest.mark.parametrize("status", [Status.REJECTED, Status.NOT_SENT])
-def test_what_is_certainly_not_there_may_be_claimed_again(journal: Journal, status: Status) -> None:
-    """A rejection or a request that never left frees the key."""
-    first = claim(journal, record(), "a")
-    journal.settle(record(), first, outcome(status=status), NOW)
-    second = claim(journal, record(), "b")
-
-    assert second > first
-
-
-@pytest.mark.parametrize("other", [record("run2", company="other"), replace(record("run2"), endpoint="x.create")])
-def test_another_company_or_endpoint_is_another_document(journal: Journal, other: RunRecord) -> None:
-    """The identity is company, endpoint and key."""
-    claim(journal, record(), "a")
-    journal.start_run(other, [outcome()])
-
-    assert claim(journal, other, "a") > 0
-
-
-def test_what_was_settled_survives_closing_and_opening(journal: Journal, file: Path) -> None:
-    """Run, totals, outcome and attempt are read back as they were written."""
-    attempt = claim(journal, record(), "a")
-    settled = replace(
-        outcome(status=Status.ACCEPTED), number="000001", http_status=201, message="It is “there”.", sent_at=NOW
-    )
-    journal.settle(record(), attempt, settled, NOW, "evidence")
-    ended = replace(record(), finished_at=NOW, exit_code=6, stopped="Stopped by hand.")
-    journal.finish_run(ended)
-    journal.close()
-    again = open_journal(file)
-    (live,) = again.live_attempts("company", "customerInvoice.create")
-    found = again.run("run1"), again.outcomes("run1"), again.runs()
-    again.close()
-
-    assert found[0] == ended
-    assert found[1] == [settled, outcome("F0002", 1)]
-    assert found[2] == [(ended, {Status.ACCEPTED: 1, Status.NOT_SENT: 1})]
-    assert (live.state, live.number, live.settled_at, live.fingerprint) == ("accepted", "000001", NOW, "a" * 64)
-
-
-def test_the_owners_word_counts_over_the_doubt_of_another_run(journal: Journal, file: Path) -> None:
-    """A settlement that comes after another run called the claim in doubt is not lost."""
-    attempt = claim(journal, record(), "a")
-    rows(file, "UPDATE attempt SET state = 'unknown'")
-    journal.settle(record(), attempt, replace(outcome(status=Status.ACCEPTED), number="7"), NOW)
-
-    assert rows(file, "SELECT state, number FROM attempt") == [("accepted", "7")]
-
-
 def test_every_connection_keeps_what_makes_a_commit_durable(journal: Journal) -> None:
     """Rollback journal, synchronous EXTRA, foreign keys, on each connection of the pool."""
     found = []
@@ -303,25 +190,6 @@ def test_every_connection_keeps_what_makes_a_commit_durable(journal: Journal) ->
         two.rollback()
 
     assert found == [["delete", 3, 1]]
-
-
-def test_the_guard_is_a_unique_index_over_the_live_states(journal: Journal) -> None:
-    """It holds company, endpoint and what identifies the document there."""
-    indices = {index["name"]: index for index in sa.inspect(journal._engine).get_indexes("attempt")}
-
-    assert indices["one_live_attempt"]["unique"]
-    assert indices["one_live_attempt"]["column_names"] == ["company", "endpoint", "identity"]
-
-
-def test_a_run_is_found_by_the_beginning_of_its_id_if_there_is_one_such(journal: Journal) -> None:
-    """What is ambiguous or not there is refused; % and _ are no wildcards."""
-    journal.start_run(record("run11"), [])
-
-    assert journal.run("run11").run_id == "run11"
-    assert journal.run("run1").run_id == "run1"
-    for wrong in ("ru", "run2", "%", "run_"):
-        with pytest.raises(JournalError, match="history"):
-            journal.run(wrong)
 
 
 def test_the_journal_holds_the_key_and_what_the_api_said_but_no_customer_data(tmp_path: Path) -> None:

@@ -1,0 +1,21 @@
+"""The benchmarks run, each by its one command, and every document of them is there."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+BENCHMARKS = Path(__file__).parent / "benchmarks"
+
+
+def test_the_benchmark_of_workers_tells_how_near_the_best_possible_it_came() -> None:
+    """A small one on each database at hand: it ends by itself, all documents accepted, with a figure for each."""
+    small = ["--documents", "24", "--workers", "4", "--latency", "0.05", "--rounds", "1"]
+    program = [sys.executable, str(BENCHMARKS / "workers.py"), *small]
+    ran = subprocess.run(program, capture_output=True, text=True, check=False, timeout=120)
+    figures = dict(re.findall(r"^(\w+) +sending [\d.]+ s = ([\d.]+) x", ran.stdout, re.MULTILINE))
+
+    assert ran.returncode in {0, 1}, ran.stderr
+    assert "at best 0.30 s" in ran.stdout
+    assert "sqlite" in figures
+    assert all(float(figure) >= 0.9 for figure in figures.values()), "faster than the API answers"
