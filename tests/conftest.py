@@ -17,6 +17,8 @@ from importer.plan import Plan, make_plan
 
 MakeWorkbook = Callable[..., Path]
 PlanOf = Callable[..., Plan]
+#: How a line begins that a test prints for the end of all tests.
+MEASURED = "measured: "
 
 
 @pytest.fixture(autouse=True)
@@ -26,6 +28,16 @@ def plain_environment(monkeypatch: pytest.MonkeyPatch) -> None:
         if name.lower().endswith("_proxy") or name.startswith("VISMA_"):
             monkeypatch.delenv(name)
     monkeypatch.setenv("NETRC", os.devnull)
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """Show what tests measured and counted: the lines that begin with `measured:`, from whichever process."""
+    reports = terminalreporter.stats.get("passed", [])
+    told = [line for report in reports for line in report.capstdout.splitlines() if line.startswith(MEASURED)]
+    if told:
+        terminalreporter.section("measured")
+    for line in sorted(told):
+        terminalreporter.line(line.removeprefix(MEASURED))
 
 
 def _fill(cell: Any, value: Any, number_format: str | None) -> None:

@@ -23,6 +23,7 @@ _ONE_FAULT = f"{_EXACTLY}{_FAULT}"
 _EACH = "test_each_answer_has_its_verdict_and_whatever_is_not_known_is_unknown"
 _WHOLE_200 = r"HTTP/1.1 200 X\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{}-unknown"
 _FOUND, _GAPS = "tests/test_search.py::", "tests/test_seeded_gaps.py::"
+_NUMBER_OF_ANOTHER = "test_a_location_of_a_document_that_is_not_ours_is_not_believed[sqlite-automatic-typed by hand]"
 _KNOWN, _HELD = "tests/test_journal_guard.py::", "tests/test_preflight.py::"
 
 #: The twelve that the reliability of the program was to be measured by.
@@ -293,10 +294,7 @@ FURTHER: Final = (
     Mistake(
         "numbers that are never held against Visma's own list",
         (Edit("importer/doubts.py", "        self.verify_own(record, documents, outcomes)\n", ""),),
-        (
-            "tests/test_fault_location.py::"
-            "test_a_location_of_a_document_that_is_not_ours_is_not_believed[sqlite-automatic-typed by hand]",
-        ),
+        (f"tests/test_fault_location.py::{_NUMBER_OF_ANOTHER}",),
     ),
     Mistake(
         "sent again after an error of another run's, without looking",

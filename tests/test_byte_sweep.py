@@ -74,7 +74,7 @@ def head_length(server: FaultServer, whole: bytes) -> int:
 
 def say(what: str, counts: Counter[str], wrong: list[Any]) -> None:
     """Print what a sweep counted; nothing may be wrong."""
-    print(f"{what}: {counts.total()} cuts, {dict(sorted(counts.items()))}, wrong {len(wrong)}")
+    print(f"measured: byte sweep, {what}: {counts.total()} cuts, {dict(sorted(counts.items()))}, wrong {len(wrong)}")
     assert wrong == []
 
 

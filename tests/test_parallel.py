@@ -228,7 +228,7 @@ def test_several_claims_and_settlements_share_one_commit(tmp_path: Path, server:
         ran = send(tmp_path / str(workers), server, 64, workers=workers)
         counts[workers] = commits(tmp_path / str(workers) / "project" / ".visma-import" / "journal.db")
         assert (ran.code, ran.counts) == (0, {"accepted": 64})
-    print(f"commits for 64 claims and 64 settlements: {counts[1]} with 1 worker, {counts[WORKERS]} with {WORKERS}")
+    print(f"measured: commits for 128 changes: {counts[1]} with 1 worker, {counts[WORKERS]} with {WORKERS}")
 
     assert 128 <= counts[1] <= 135
     assert counts[WORKERS] < counts[1] / 2

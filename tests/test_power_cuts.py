@@ -180,13 +180,10 @@ def sweep(life: Lived, cuts: int) -> Counts:
     return counts
 
 
-def test_a_power_cut_at_any_write_loses_no_acknowledged_commit(
-    folder: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_power_cut_at_any_write_loses_no_acknowledged_commit(folder: Path) -> None:
     """After each cut the journal is sound and holds every acknowledged commit, and the next one whole or not at all."""
     counts = sweep(lived(folder), CUTS)
-    with capsys.disabled():
-        print(f"\nPower cuts: {counts}")
+    print(f"measured: power cuts: {counts}")
 
     assert counts.cuts >= min(CUTS, 400)
     assert counts.acknowledged > counts.cuts

@@ -10,6 +10,7 @@ import pytest
 from schedule_machine import run_schedules
 from schedule_workshop import Workshop
 
+WRONG = ("duplicate", "lost", "false accepted", "other")
 #: Parts that run beside each other, and schedules in each.
 PARTS, SCHEDULES = 6, 50
 
@@ -23,7 +24,11 @@ def test_random_schedules_of_faults_kills_and_people_never_double_lose_or_lie(tm
         run_schedules(workshop, SCHEDULES, begin=part)
         figures = workshop.figures
 
-    print(figures.dump())
+    print(
+        f"measured: part {part} of the schedules: {figures.schedules} ({', '.join(figures.journals)}), "
+        f"{figures.requests} requests, {figures.faults.total()} faults, {figures.kills} kills, "
+        + ", ".join(f"{kind} {figures.wrong[kind]}" for kind in WRONG)
+    )
     assert figures.schedules >= SCHEDULES
     assert not figures.wrong
     assert figures.kills >= SCHEDULES / 10, "hardly anything was killed"

@@ -77,8 +77,8 @@ def test_processes_that_are_killed_and_started_again_send_each_document_once(
         before, requests = len(firm.held), len(firm.box.requests_log)
         runs = firm.finish()
         print(
-            f"{database}: {victims + 1} processes, {kills} kills, {requests} requests, {firm.writes} writes, "
-            f"{before} documents before and {len(firm.held)} after {len(runs)} further runs"
+            f"measured: killed processes, {database}: {victims + 1} processes, {kills} kills, {requests} requests, "
+            f"{firm.writes} writes, {before} documents before and {len(firm.held)} after {len(runs)} further runs"
         )
 
         assert kills >= at_least
