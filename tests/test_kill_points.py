@@ -111,9 +111,7 @@ def test_kills_at_any_instruction_never_double_and_never_lose(killer: Killer, tm
             kills += struck.code == -9
             assert len(firm.held) == len(set(firm.held)), "a document is there twice"
         firm.finish()
-        print(
-            f"measured: killed at any instruction, {database}: {kills} times, {firm.writes} writes, {len(firm.held)} there"
-        )
+        print(f"measured: killed anywhere, {database}: {kills} times, {firm.writes} writes, {len(firm.held)} held")
 
         assert kills >= 4
         assert firm.held == keys(40)
