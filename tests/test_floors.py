@@ -129,7 +129,7 @@ HOUSE = {house(module(file)) for file in FILES} - {""}
 def test_imports_within_functions_are_seen() -> None:
     """The reading of imports finds those in functions and those of a package's modules."""
     assert "importer.cli" in imports(PACKAGE / "__main__.py")
-    assert "openpyxl" in imports(PACKAGE / "workbook.py")
+    assert "openpyxl" in imports(PACKAGE / "workbook/xlsx.py")
     assert "importer.resources" in imports(PACKAGE / "endpoints.py")
 
 

@@ -12,7 +12,7 @@ from schedule_workshop import Workshop
 
 WRONG = ("duplicate", "lost", "false accepted", "other")
 #: Parts that run beside each other, and schedules in each.
-PARTS, SCHEDULES = 6, 50
+PARTS, SCHEDULES = 12, 25
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Windows can neither fork nor kill like this")
 

@@ -1,0 +1,136 @@
+"""One sheet as the rest of the program knows it, made of a table that any reader gives."""
+
+from collections.abc import Iterable, Sequence
+from collections.abc import Mapping as Dictionary
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
+from datetime import date, time
+from decimal import Decimal
+from functools import cached_property
+from pathlib import Path
+from typing import Protocol
+
+from importer.errors import WorkbookError
+from importer.model import CellValue, Row
+from importer.values import clean, shown
+
+#: What a cell holds, and the number format of a number or a date; None for General.
+Cell = tuple[CellValue, str | None]
+EMPTY: Cell = (None, None)
+
+
+@dataclass(frozen=True, slots=True)
+class Title:
+    """Name a sheet of a workbook."""
+
+    text: str
+    visible: bool = True
+
+
+@dataclass(frozen=True, kw_only=True)
+class Table:
+    """Hold the cells of one sheet as a reader gives them."""
+
+    title: str
+    #: rows in order, each with its number as Excel shows it; blank ones may be left out
+    rows: Iterable[tuple[int, Sequence[Cell]]]
+    hidden: AbstractSet[int] = frozenset()
+    #: ranges of merged cells, such as `A3:A5`
+    merged: tuple[str, ...] = ()
+
+
+class Book(Protocol):
+    """Be a workbook that a reader has opened."""
+
+    titles: Sequence[Title]
+
+    def table(self, title: str) -> Table:
+        """Return the cells of one sheet."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sheet:
+    """Hold one sheet: its headers and every row below them, down to the last that holds anything."""
+
+    file: Path
+    name: str
+    header_row: int
+    #: by column position (0-based); None where the header is blank or the column is the report's own
+    headers: tuple[str | None, ...]
+    rows: tuple[Row, ...]
+    #: ranges of merged cells below the header, such as `A3:A5`
+    merged: tuple[str, ...] = ()
+
+    @cached_property
+    def columns(self) -> Dictionary[str, int]:
+        """Return the position of each header that stands once."""
+        seen = [header for header in self.headers if header is not None]
+        return {name: spot for spot, name in enumerate(self.headers) if name is not None and seen.count(name) == 1}
+
+    @cached_property
+    def repeated(self) -> frozenset[str]:
+        """Return the headers that stand more than once."""
+        return frozenset(name for name in self.headers if name is not None and self.headers.count(name) > 1)
+
+    def address(self, header: str, row: int) -> str:
+        """Return a cell's address as Excel shows it, such as `C7`."""
+        from openpyxl.utils import get_column_letter
+
+        return f"{get_column_letter(self.columns[header] + 1)}{row}"
+
+
+def make_sheet(file: Path, table: Table, header_row: int, own: AbstractSet[str] = frozenset()) -> Sheet:
+    """Return a table as a sheet: headers, and every row below them down to the last that holds anything.
+
+    `own` are headers of columns that are not the user's. Raises: WorkbookError when the row holds no headers.
+    """
+    headers: tuple[str | None, ...] = ()
+    rows: list[Row] = []
+    expected = header_row + 1
+    for number, cells in table.rows:
+        if number == header_row:
+            headers = _headers(cells, own)
+        if number <= header_row:
+            continue
+        row = _row(number, cells, headers, hidden=number in table.hidden)
+        if not row.blank:
+            blank = tuple([None] * len(headers))
+            rows += [Row(number=gap, cells=blank, hidden=gap in table.hidden) for gap in range(expected, number)]
+            rows.append(row)
+            expected = number + 1
+    if not any(headers):
+        raise WorkbookError(
+            f"Row {header_row} of sheet {table.title!r} in {file.name!r} holds no headers. Say in the mapping "
+            "which row does: workbook: header_row: N."
+        )
+    return Sheet(
+        file=file,
+        name=table.title,
+        header_row=header_row,
+        headers=headers,
+        rows=tuple(rows),
+        merged=table.merged,
+    )
+
+
+def _headers(cells: Sequence[Cell], own: AbstractSet[str]) -> tuple[str | None, ...]:
+    names: list[str | None] = []
+    for value, _format in cells:
+        name = None if value is None else clean(" ".join(shown(value).split()))
+        names.append(None if name in own else name or None)
+    while names and names[-1] is None:
+        names.pop()
+    return tuple(names)
+
+
+def _row(number: int, cells: Sequence[Cell], headers: tuple[str | None, ...], *, hidden: bool) -> Row:
+    values: list[CellValue] = []
+    formats: dict[int, str] = {}
+    for spot, (value, form) in enumerate(cells[: len(headers)]):
+        if headers[spot] is None:
+            values.append(None)
+            continue
+        values.append(value)
+        if form and form != "General" and isinstance(value, Decimal | date | time):
+            formats[spot] = form
+    return Row(number=number, cells=tuple(values), formats=formats, hidden=hidden)

@@ -1,0 +1,234 @@
+"""Read .xlsx and .xlsm workbooks.
+
+openpyxl reads the cells. What it cannot tell in its streaming mode (hidden rows, formulas nobody calculated, merged
+cells) is read from the sheet's XML in one pass, and only where the XML holds any of it.
+"""
+
+import re
+import zipfile
+import zlib
+from collections.abc import Iterator
+from collections.abc import Mapping as Dictionary
+from collections.abc import Set as AbstractSet
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+from typing import IO, Any, Final
+
+from importer.errors import WorkbookError
+from importer.model import CellValue, Fault
+from importer.values import cell_value
+from importer.workbook.files import cannot_open
+from importer.workbook.mark import report_mark
+from importer.workbook.sheet import EMPTY, Cell, Table, Title
+
+#: What zipfile, zlib, the XML parser and openpyxl raise on a damaged, encrypted or oddly packed workbook. A
+#: RuntimeError is zipfile's word for a password and for a compression it does not know; a refused entity is a
+#: ValueError.
+UNREADABLE: Final = (
+    ArithmeticError,
+    AssertionError,
+    AttributeError,
+    EOFError,
+    LookupError,
+    RuntimeError,
+    SyntaxError,
+    TypeError,
+    ValueError,
+    zipfile.BadZipFile,
+    zlib.error,
+)
+_ERRORS: Final = {
+    "#NULL!",
+    "#DIV/0!",
+    "#VALUE!",
+    "#REF!",
+    "#NAME?",
+    "#NUM!",
+    "#N/A",
+    "#GETTING_DATA",
+    "#SPILL!",
+    "#CALC!",
+}
+_MAX_BYTES: Final = 1_500_000_000
+_MAX_MEMBERS: Final = 5_000
+_OLE: Final = b"\xd0\xcf\x11\xe0"
+
+
+class XlsxBook:
+    """Hold an open workbook."""
+
+    def __init__(self, book: Any, archive: zipfile.ZipFile) -> None:
+        self._book = book
+        self._archive = archive
+        self._mark = report_mark(book)
+        summary = self._mark.summary if self._mark else None
+        self._sheets = {sheet.title: sheet for sheet in book.worksheets if sheet.title != summary}
+        self.titles = [Title(title, sheet.sheet_state == "visible") for title, sheet in self._sheets.items()]
+
+    def table(self, title: str) -> Table:
+        """Return the cells of one sheet."""
+        sheet = self._sheets[title]
+        sheet.reset_dimensions()
+        facts = _Facts.of(self._archive, sheet)
+        return Table(title=title, rows=_rows(sheet, facts), hidden=facts.hidden, merged=facts.merged)
+
+    def own(self, title: str) -> AbstractSet[str]:
+        """Return the headers of the columns that a report of this program added to a sheet."""
+        return frozenset(self._mark.columns) if self._mark and self._mark.sheet == title else frozenset()
+
+
+@contextmanager
+def open_book(file: Path) -> Iterator[XlsxBook]:
+    """Open a workbook for reading values.
+
+    Raises: WorkbookError when it is not a workbook that can be read safely.
+    """
+    with opened(file) as (book, archive):
+        yield XlsxBook(book, archive)
+
+
+@contextmanager
+def opened(file: Path) -> Iterator[tuple[Any, zipfile.ZipFile]]:
+    """Open a workbook for reading values, and its archive.
+
+    Raises: WorkbookError when it is not a workbook that can be read safely.
+    """
+    import openpyxl
+
+    try:
+        handle = file.open("rb")
+    except OSError as error:
+        raise cannot_open(file, error) from None
+    with handle:
+        _refuse_other_formats(file, handle)
+        try:
+            with zipfile.ZipFile(handle) as archive:
+                _refuse_bombs(file, archive)
+                book = openpyxl.load_workbook(handle, read_only=True, data_only=True)
+                try:
+                    yield book, archive
+                finally:
+                    book.close()
+        except WorkbookError:
+            raise
+        except (*UNREADABLE, OSError) as error:
+            reason = str(error).splitlines()[0][:120] if str(error) else type(error).__name__
+            raise WorkbookError(
+                f"The workbook {file.name!r} is damaged or incomplete ({reason}). Open it in Excel, save it again as "
+                ".xlsx, and try once more."
+            ) from error
+
+
+def _refuse_other_formats(file: Path, handle: IO[bytes]) -> None:
+    start = handle.read(8)
+    handle.seek(0)
+    if start[:4] == _OLE:
+        raise WorkbookError(
+            f"{file.name!r} is protected by a password or an old .xls workbook. Open it in Excel, take the password "
+            "off, and save it as .xlsx."
+        )
+    if not start:
+        raise WorkbookError(f"{file.name!r} is empty (0 bytes). Export it again.")
+    if start[:2] != b"PK":
+        raise WorkbookError(
+            f"{file.name!r} is not an .xlsx workbook, whatever its name says. Save it as .xlsx in Excel."
+        )
+
+
+def _refuse_bombs(file: Path, archive: zipfile.ZipFile) -> None:
+    members = archive.infolist()
+    size = sum(member.file_size for member in members)
+    if len(members) > _MAX_MEMBERS or size > _MAX_BYTES or len({m.filename for m in members}) != len(members):
+        raise WorkbookError(
+            f"{file.name!r} unpacks to {size:,} bytes in {len(members)} parts; that is no workbook to trust."
+        )
+    if "[Content_Types].xml" not in archive.namelist():
+        raise WorkbookError(f"{file.name!r} is a zip file but not an .xlsx workbook. Save it as .xlsx in Excel.")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Facts:
+    """Hold what the streaming reader does not tell about a sheet."""
+
+    hidden: frozenset[int] = frozenset()
+    #: cells whose formula nobody calculated, by row
+    uncalculated: Dictionary[int, frozenset[str]] = field(default_factory=dict)
+    merged: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, archive: zipfile.ZipFile, worksheet: Any) -> "_Facts":
+        name = str(worksheet._worksheet_path).lstrip("/")
+        data = archive.read(name)
+        if not re.search(rb"<(?:\w+:)?(?:f[ />]|mergeCell )|\shidden=", data):
+            return cls()
+        from defusedxml.ElementTree import iterparse
+
+        hidden: set[int] = set()
+        uncalculated: dict[int, set[str]] = {}
+        merged: list[str] = []
+        counter = 0
+        with archive.open(name) as part:
+            for event, node in iterparse(part, events=("start", "end")):
+                tag = node.tag.rpartition("}")[2]
+                if event == "start":
+                    if tag == "row":
+                        counter = int(node.get("r") or counter + 1)
+                        if node.get("hidden") in {"1", "true"}:
+                            hidden.add(counter)
+                elif tag == "c":
+                    if _is_uncalculated(node):
+                        uncalculated.setdefault(counter, set()).add(re.sub(r"\d", "", node.get("r") or ""))
+                    node.clear()
+                elif tag == "row":
+                    node.clear()
+                elif tag == "mergeCell":
+                    merged.append(str(node.get("ref")))
+        cells = {row: frozenset(found) for row, found in uncalculated.items()}
+        return cls(hidden=frozenset(hidden), uncalculated=cells, merged=tuple(merged))
+
+
+def _is_uncalculated(cell: Any) -> bool:
+    """Tell whether a formula has no result: Excel writes t="str" beside an empty text that was calculated."""
+    parts = {child.tag.rpartition("}")[2]: child for child in cell}
+    return "f" in parts and not (parts["v"].text if "v" in parts else None) and cell.get("t") != "str"
+
+
+def _rows(sheet: Any, facts: _Facts) -> Iterator[tuple[int, list[Cell]]]:
+    for number, cells in enumerate(sheet.iter_rows(), start=1):
+        missing = facts.uncalculated.get(number, frozenset())
+        yield (
+            number,
+            [EMPTY if cell.value is None and not missing else _cell(cell, cell.value, missing) for cell in cells],
+        )
+
+
+def _cell(cell: Any, raw: object, missing: frozenset[str]) -> Cell:
+    value = _value(cell, raw, missing)
+    return value, None if value is None or isinstance(value, str | bool) else cell.number_format
+
+
+def _value(cell: Any, raw: object, missing: frozenset[str]) -> CellValue:
+    if missing and raw is None:
+        letter = getattr(cell, "column_letter", "")
+        if letter in missing:
+            return Fault(
+                "not_calculated",
+                "",
+                "The cell holds a formula that was never calculated. Open the workbook in Excel, "
+                "let it calculate, and save it.",
+            )
+        return None
+    if getattr(cell, "data_type", "") == "e" or (isinstance(raw, str) and raw in _ERRORS and cell.data_type != "s"):
+        return Fault("error_cell", str(raw), f"The cell shows the error {raw}. Correct the formula or type the value.")
+    if isinstance(raw, str):
+        return cell_value(_unescape(raw))
+    return cell_value(raw, cell.number_format if isinstance(raw, date) else None)
+
+
+def _unescape(text: str) -> str:
+    """Undo the `_x000D_` by which a workbook writes characters that XML does not hold."""
+    if "_x" not in text:
+        return text
+    return re.sub(r"_x([0-9A-Fa-f]{4})_", lambda match: chr(int(match[1], 16)), text)
