@@ -5,11 +5,10 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from json import loads
 from pathlib import Path
-from typing import Any
 
 import pytest
 from end_to_end import (
@@ -25,23 +24,11 @@ from end_to_end import (
     references,
     run,
 )
+from firm import INVOICE, keys, wait_for
 
 from importer.sandbox import Fault, Sandbox, Settings, inspect
 
-INVOICE = "customerInvoice"
 POSIX = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signals between processes")
-
-
-def keys(count: int) -> list[str]:
-    return [f"F{number:04}" for number in range(1, count + 1)]
-
-
-def wait_for(what: Callable[[], Any], seconds: float = 30) -> None:
-    """Wait until something is so."""
-    deadline = time.monotonic() + seconds
-    while not what():
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.002)
 
 
 @contextmanager

@@ -17,7 +17,7 @@ from typing import Any, Final
 
 import pytest
 from end_to_end import TARGET, aim, command, environment, import_into, invoice_rows, make_project, program, references
-from test_crash import keys, wait_for
+from firm import keys, wait_for
 
 from importer.sandbox import Fault, Sandbox, inspect
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from end_to_end import TARGET, RawServer, attempts, created, environment, import_into, make_project
-from test_crash import wait_for
+from firm import wait_for
 from test_journal import NOW, claim, outcome, record, rows
 from test_resolve import LONG_S, Office, office
 
