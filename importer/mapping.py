@@ -50,6 +50,9 @@ class WorkbookSpec:
     header_row: int = 1
     locale: Locale | None = None
     hidden_rows: str = "error"
+    #: of a text file; None where they are to be found out
+    encoding: str | None = None
+    delimiter: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -114,6 +114,8 @@ class _Reader:
             header_row=int(row) if row.isdigit() else 1,
             locale=where,
             hidden_rows=str(data.get("hidden_rows", "error")),
+            encoding=str(data["encoding"]) if data.get("encoding") else None,
+            delimiter=str(data["delimiter"]) if data.get("delimiter") else None,
         )
 
     def _parameters(self) -> dict[str, Parameter]:

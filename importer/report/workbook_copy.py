@@ -16,7 +16,8 @@ from openpyxl.reader.excel import ExcelReader
 
 from importer.errors import WorkbookError
 from importer.model import RunRecord
-from importer.workbook import UNREADABLE, opened, sha256
+from importer.report import workbook_made
+from importer.workbook import UNREADABLE, Kind, kind_of, opened, sha256, transitional
 
 
 class _ExactReader(ExcelReader):
@@ -32,6 +33,8 @@ class _ExactReader(ExcelReader):
 def load(file: Path | None, record: RunRecord) -> Any:
     """Return the workbook of a run as an openpyxl book, formulas replaced by their values.
 
+    Of a file that is no .xlsx workbook, one is made that holds the same.
+
     Raises: WorkbookError when it is not there, is not the one that was run, or cannot be read.
     """
     if file is None or not file.is_file():
@@ -39,12 +42,21 @@ def load(file: Path | None, record: RunRecord) -> Any:
     if sha256(file) != record.workbook_sha256:
         raise WorkbookError(f"{str(file)!r} is no longer the workbook {record.workbook_name!r} that was run.")
     with quiet(), legible(record):
+        if _kind(file, record) is not Kind.XLSX:
+            return workbook_made.make(file, record)
         book = _read(file, data_only=True)
         with opened(file) as (stream, archive):
             _keep_uncalculated(book, file, stream, archive)
             _blank_links(book, stream)
         _keep_digits(book)
         return book
+
+
+def _kind(file: Path, record: RunRecord) -> Kind:
+    try:
+        return kind_of(file, record.workbook_name)
+    except WorkbookError as error:
+        raise WorkbookError(f"The workbook {record.workbook_name!r} cannot be copied. {error}") from None
 
 
 @contextmanager
@@ -70,7 +82,7 @@ def legible(record: RunRecord) -> Iterator[None]:
 
 def _read(file: Path, *, data_only: bool) -> Any:
     with file.open("rb") as handle:
-        reader = _ExactReader(handle, data_only=data_only, keep_links=True, rich_text=True)
+        reader = _ExactReader(transitional(handle), data_only=data_only, keep_links=True, rich_text=True)
         reader.read()
         return reader.wb
 

@@ -8,7 +8,7 @@ from typing import Final
 from importer.errors import WorkbookError
 
 #: How names of files end that this program reads.
-ENDINGS: Final = (".xlsx", ".xlsm", ".xls", ".xlsb", ".ods", ".csv", ".txt")
+ENDINGS: Final = (".xlsx", ".xlsm", ".xls", ".xlsb", ".ods", ".csv", ".tsv", ".txt")
 
 
 def sha256(file: Path) -> str:

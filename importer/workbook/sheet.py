@@ -1,5 +1,6 @@
 """One sheet as the rest of the program knows it, made of a table that any reader gives."""
 
+import re
 from collections.abc import Iterable, Sequence
 from collections.abc import Mapping as Dictionary
 from collections.abc import Set as AbstractSet
@@ -8,15 +9,21 @@ from datetime import date, time
 from decimal import Decimal
 from functools import cached_property
 from pathlib import Path
-from typing import Protocol
+from typing import Final, Protocol
 
 from importer.errors import WorkbookError
 from importer.model import CellValue, Row
 from importer.values import clean, shown
+from importer.workbook.layout import TextLayout
+from importer.workbook.mojibake import spoilt_texts
 
 #: What a cell holds, and the number format of a number or a date; None for General.
 Cell = tuple[CellValue, str | None]
 EMPTY: Cell = (None, None)
+#: How many rows a sheet of Excel has.
+LAST_ROW: Final = 1_048_576
+#: The language that some programs write before each format, such as `[$-409]`; it changes no digit.
+_LANGUAGE: Final = re.compile(r"^\[\$-[0-9A-Fa-f]{1,4}\]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,12 +44,20 @@ class Table:
     hidden: AbstractSet[int] = frozenset()
     #: ranges of merged cells, such as `A3:A5`
     merged: tuple[str, ...] = ()
+    #: headers of columns that a report of this program added
+    own: AbstractSet[str] = frozenset()
+    #: what is to be known about how the table was read
+    notes: tuple[str, ...] = ()
+    #: how a text file was read
+    layout: TextLayout | None = None
 
 
 class Book(Protocol):
     """Be a workbook that a reader has opened."""
 
-    titles: Sequence[Title]
+    @property
+    def titles(self) -> Sequence[Title]:
+        """Return the sheets in their order."""
 
     def table(self, title: str) -> Table:
         """Return the cells of one sheet."""
@@ -60,6 +75,10 @@ class Sheet:
     rows: tuple[Row, ...]
     #: ranges of merged cells below the header, such as `A3:A5`
     merged: tuple[str, ...] = ()
+    #: what the user is to know about how the sheet was read; each a sentence with its remedy
+    notes: tuple[str, ...] = ()
+    #: how a text file was read; None for workbooks
+    layout: TextLayout | None = None
 
     @cached_property
     def columns(self) -> Dictionary[str, int]:
@@ -79,17 +98,22 @@ class Sheet:
         return f"{get_column_letter(self.columns[header] + 1)}{row}"
 
 
-def make_sheet(file: Path, table: Table, header_row: int, own: AbstractSet[str] = frozenset()) -> Sheet:
+def make_sheet(file: Path, table: Table, header_row: int) -> Sheet:
     """Return a table as a sheet: headers, and every row below them down to the last that holds anything.
 
-    `own` are headers of columns that are not the user's. Raises: WorkbookError when the row holds no headers.
+    Raises: WorkbookError when the row holds no headers.
     """
     headers: tuple[str | None, ...] = ()
     rows: list[Row] = []
     expected = header_row + 1
     for number, cells in table.rows:
+        if number > LAST_ROW:
+            raise WorkbookError(
+                f"Sheet {table.title!r} in {file.name!r} has a row {number:,}, but no sheet has more than "
+                f"{LAST_ROW:,}. Split it into several files."
+            )
         if number == header_row:
-            headers = _headers(cells, own)
+            headers = _headers(cells, table.own)
         if number <= header_row:
             continue
         row = _row(number, cells, headers, hidden=number in table.hidden)
@@ -110,6 +134,8 @@ def make_sheet(file: Path, table: Table, header_row: int, own: AbstractSet[str] 
         headers=headers,
         rows=tuple(rows),
         merged=table.merged,
+        notes=(*table.notes, *spoilt_texts(rows)),
+        layout=table.layout,
     )
 
 
@@ -131,6 +157,8 @@ def _row(number: int, cells: Sequence[Cell], headers: tuple[str | None, ...], *,
             values.append(None)
             continue
         values.append(value)
-        if form and form != "General" and isinstance(value, Decimal | date | time):
-            formats[spot] = form
+        if form and isinstance(value, Decimal | date | time):
+            plain = _LANGUAGE.sub("", form)
+            if plain != "General":
+                formats[spot] = plain
     return Row(number=number, cells=tuple(values), formats=formats, hidden=hidden)

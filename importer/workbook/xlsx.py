@@ -6,54 +6,22 @@ cells) is read from the sheet's XML in one pass, and only where the XML holds an
 
 import re
 import zipfile
-import zlib
 from collections.abc import Iterator
 from collections.abc import Mapping as Dictionary
-from collections.abc import Set as AbstractSet
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
-from typing import IO, Any, Final
+from typing import Any
 
-from importer.errors import WorkbookError
-from importer.model import CellValue, Fault
+from importer.model import CellValue
 from importer.values import cell_value
+from importer.workbook.archive import legible, refuse_bombs
 from importer.workbook.files import cannot_open
 from importer.workbook.mark import report_mark
+from importer.workbook.serial import ERRORS, error_cell, not_calculated
 from importer.workbook.sheet import EMPTY, Cell, Table, Title
-
-#: What zipfile, zlib, the XML parser and openpyxl raise on a damaged, encrypted or oddly packed workbook. A
-#: RuntimeError is zipfile's word for a password and for a compression it does not know; a refused entity is a
-#: ValueError.
-UNREADABLE: Final = (
-    ArithmeticError,
-    AssertionError,
-    AttributeError,
-    EOFError,
-    LookupError,
-    RuntimeError,
-    SyntaxError,
-    TypeError,
-    ValueError,
-    zipfile.BadZipFile,
-    zlib.error,
-)
-_ERRORS: Final = {
-    "#NULL!",
-    "#DIV/0!",
-    "#VALUE!",
-    "#REF!",
-    "#NAME?",
-    "#NUM!",
-    "#N/A",
-    "#GETTING_DATA",
-    "#SPILL!",
-    "#CALC!",
-}
-_MAX_BYTES: Final = 1_500_000_000
-_MAX_MEMBERS: Final = 5_000
-_OLE: Final = b"\xd0\xcf\x11\xe0"
+from importer.workbook.strict import transitional
 
 
 class XlsxBook:
@@ -72,80 +40,42 @@ class XlsxBook:
         sheet = self._sheets[title]
         sheet.reset_dimensions()
         facts = _Facts.of(self._archive, sheet)
-        return Table(title=title, rows=_rows(sheet, facts), hidden=facts.hidden, merged=facts.merged)
-
-    def own(self, title: str) -> AbstractSet[str]:
-        """Return the headers of the columns that a report of this program added to a sheet."""
-        return frozenset(self._mark.columns) if self._mark and self._mark.sheet == title else frozenset()
+        own = frozenset(self._mark.columns) if self._mark and self._mark.sheet == title else frozenset()
+        return Table(title=title, rows=_rows(sheet, facts), hidden=facts.hidden, merged=facts.merged, own=own)
 
 
 @contextmanager
-def open_book(file: Path) -> Iterator[XlsxBook]:
-    """Open a workbook for reading values.
+def open_book(file: Path, name: str) -> Iterator[XlsxBook]:
+    """Open a workbook for reading values; `name` is what messages call it.
 
     Raises: WorkbookError when it is not a workbook that can be read safely.
     """
-    with opened(file) as (book, archive):
+    with opened(file, name) as (book, archive):
         yield XlsxBook(book, archive)
 
 
 @contextmanager
-def opened(file: Path) -> Iterator[tuple[Any, zipfile.ZipFile]]:
+def opened(file: Path, name: str | None = None) -> Iterator[tuple[Any, zipfile.ZipFile]]:
     """Open a workbook for reading values, and its archive.
 
     Raises: WorkbookError when it is not a workbook that can be read safely.
     """
     import openpyxl
 
+    known = name or file.name
     try:
         handle = file.open("rb")
     except OSError as error:
         raise cannot_open(file, error) from None
-    with handle:
-        _refuse_other_formats(file, handle)
-        try:
-            with zipfile.ZipFile(handle) as archive:
-                _refuse_bombs(file, archive)
-                book = openpyxl.load_workbook(handle, read_only=True, data_only=True)
-                try:
-                    yield book, archive
-                finally:
-                    book.close()
-        except WorkbookError:
-            raise
-        except (*UNREADABLE, OSError) as error:
-            reason = str(error).splitlines()[0][:120] if str(error) else type(error).__name__
-            raise WorkbookError(
-                f"The workbook {file.name!r} is damaged or incomplete ({reason}). Open it in Excel, save it again as "
-                ".xlsx, and try once more."
-            ) from error
-
-
-def _refuse_other_formats(file: Path, handle: IO[bytes]) -> None:
-    start = handle.read(8)
-    handle.seek(0)
-    if start[:4] == _OLE:
-        raise WorkbookError(
-            f"{file.name!r} is protected by a password or an old .xls workbook. Open it in Excel, take the password "
-            "off, and save it as .xlsx."
-        )
-    if not start:
-        raise WorkbookError(f"{file.name!r} is empty (0 bytes). Export it again.")
-    if start[:2] != b"PK":
-        raise WorkbookError(
-            f"{file.name!r} is not an .xlsx workbook, whatever its name says. Save it as .xlsx in Excel."
-        )
-
-
-def _refuse_bombs(file: Path, archive: zipfile.ZipFile) -> None:
-    members = archive.infolist()
-    size = sum(member.file_size for member in members)
-    if len(members) > _MAX_MEMBERS or size > _MAX_BYTES or len({m.filename for m in members}) != len(members):
-        raise WorkbookError(
-            f"{file.name!r} unpacks to {size:,} bytes in {len(members)} parts; that is no workbook to trust."
-        )
-    if "[Content_Types].xml" not in archive.namelist():
-        raise WorkbookError(f"{file.name!r} is a zip file but not an .xlsx workbook. Save it as .xlsx in Excel.")
+    with handle, legible(known):
+        stream = transitional(handle)
+        with zipfile.ZipFile(stream) as archive:
+            refuse_bombs(known, archive)
+            book = openpyxl.load_workbook(stream, read_only=True, data_only=True)
+            try:
+                yield book, archive
+            finally:
+                book.close()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -211,17 +141,9 @@ def _cell(cell: Any, raw: object, missing: frozenset[str]) -> Cell:
 
 def _value(cell: Any, raw: object, missing: frozenset[str]) -> CellValue:
     if missing and raw is None:
-        letter = getattr(cell, "column_letter", "")
-        if letter in missing:
-            return Fault(
-                "not_calculated",
-                "",
-                "The cell holds a formula that was never calculated. Open the workbook in Excel, "
-                "let it calculate, and save it.",
-            )
-        return None
-    if getattr(cell, "data_type", "") == "e" or (isinstance(raw, str) and raw in _ERRORS and cell.data_type != "s"):
-        return Fault("error_cell", str(raw), f"The cell shows the error {raw}. Correct the formula or type the value.")
+        return not_calculated() if getattr(cell, "column_letter", "") in missing else None
+    if getattr(cell, "data_type", "") == "e" or (isinstance(raw, str) and raw in ERRORS and cell.data_type != "s"):
+        return error_cell(str(raw))
     if isinstance(raw, str):
         return cell_value(_unescape(raw))
     return cell_value(raw, cell.number_format if isinstance(raw, date) else None)

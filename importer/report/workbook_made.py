@@ -1,0 +1,112 @@
+"""Make a workbook of what was read from a file that openpyxl does not open: .csv, .ods, .xls or .xlsb.
+
+Each value stands in the cell where it was read, so that it is read from there again as what it was: a text is never
+taken for a number or a formula, a number keeps all its digits, and a cell that could not be read is a problem again.
+"""
+
+import re
+from contextlib import suppress
+from datetime import date, datetime, time
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, Final
+
+from importer.errors import WorkbookError
+from importer.jsontext import plain
+from importer.model import CellValue, Fault, RunRecord
+from importer.report.cells import put_text
+from importer.report.checked import CheckRecord
+from importer.workbook import LAST_ROW, Table, kept_layout, open_book
+
+#: How many characters a cell of Excel holds.
+_MAX_TEXT: Final = 32_767
+_ESCAPE: Final = re.compile("_(?=x[0-9A-Fa-f]{4}_)")
+_CONTROL: Final = re.compile("[\x00-\x08\x0b-\x1f\ufffe\uffff]")
+#: Errors that a cell of Excel can hold.
+_ERRORS: Final = {"#NULL!", "#DIV/0!", "#VALUE!", "#REF!", "#NAME?", "#NUM!", "#N/A"}
+_FORMS: Final = {datetime: "yyyy-mm-dd hh:mm:ss", date: "yyyy-mm-dd", time: "hh:mm:ss"}
+
+
+def make(file: Path, record: RunRecord) -> Any:
+    """Return a new openpyxl book with the sheets of a file, each cell where it was.
+
+    Raises: WorkbookError when the sheet of the run cannot be read, or does not fit on a sheet of Excel.
+    """
+    import openpyxl
+
+    made = openpyxl.Workbook()
+    made.remove(made.worksheets[0])
+    with open_book(
+        file,
+        name=record.workbook_name,
+        meant=record.layout if isinstance(record, CheckRecord) and record.layout else kept_layout(file),
+        sheet=record.sheet,
+        header_row=record.header_row,
+    ) as book:
+        for title in book.titles:
+            page = made.create_sheet(title.text)
+            page.sheet_state = "visible" if title.visible else "hidden"
+            if title.text == record.sheet:
+                _fill(page, book.table(title.text))
+                continue
+            with suppress(WorkbookError):  # what is wrong with other sheets keeps nobody from the report
+                _fill(page, book.table(title.text))
+    return made
+
+
+def _fill(page: Any, table: Table) -> None:
+    for number, cells in table.rows:
+        if number > LAST_ROW:
+            raise WorkbookError(f"Sheet {table.title!r} has more rows than a sheet of Excel ({LAST_ROW:,}).")
+        for column, (value, form) in enumerate(cells, start=1):
+            if value is not None:
+                _put(page.cell(number, column), value, form)
+    for row in table.hidden:
+        page.row_dimensions[row].hidden = True
+    for area in table.merged:
+        page.merge_cells(area)
+
+
+def _put(cell: Any, value: CellValue, form: str | None) -> None:
+    if isinstance(value, Fault):
+        _put_fault(cell, value)
+    elif isinstance(value, str):
+        _put_text(cell, value)
+    elif isinstance(value, Decimal):
+        _put_number(cell, plain(value), form)
+    else:
+        cell.value = value
+        if not isinstance(value, bool):
+            cell.number_format = form or _FORMS[type(value)]
+
+
+def _put_number(cell: Any, digits: str, form: str | None) -> None:
+    # openpyxl would write a number with 16 digits; a text of type n it writes as it stands
+    cell._value, cell.data_type = digits, "n"
+    if form:
+        cell.number_format = form
+
+
+def _put_text(cell: Any, text: str) -> None:
+    if len(text.encode("utf-16-le")) > 2 * _MAX_TEXT:
+        # cut, it would be another text when the report is run again
+        _put_error(cell, "#VALUE!")
+        return
+    put_text(cell, text)
+    # characters that XML has no place for, and line ends that it would change, as Excel writes them
+    cell._value = _CONTROL.sub(lambda found: f"_x{ord(found[0]):04X}_", _ESCAPE.sub("_x005F_", text))
+    cell.number_format = "@"
+
+
+def _put_fault(cell: Any, fault: Fault) -> None:
+    """Write a cell that could not be read so that it is not taken for one that can."""
+    if fault.code == "too_many_digits":
+        _put_number(cell, fault.shown, None)
+    elif fault.code == "date_before_1900":
+        _put_text(cell, fault.shown)
+    else:
+        _put_error(cell, fault.shown if fault.shown in _ERRORS else "#VALUE!")
+
+
+def _put_error(cell: Any, shown: str) -> None:
+    cell._value, cell.data_type = shown, "e"

@@ -1,0 +1,88 @@
+"""Open files that may be damaged or hostile: what such a file raises, and how large a packed one may be."""
+
+import re
+import struct
+import zipfile
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final
+
+from importer.errors import WorkbookError
+
+#: What zipfile, zlib, the XML parser and the readers raise on a damaged, encrypted or oddly packed workbook. A
+#: RuntimeError is zipfile's word for a password and for a compression it does not know; a refused entity is a
+#: ValueError.
+UNREADABLE: Final = (
+    ArithmeticError,
+    AssertionError,
+    AttributeError,
+    EOFError,
+    LookupError,
+    RuntimeError,
+    SyntaxError,
+    TypeError,
+    ValueError,
+    struct.error,
+    zipfile.BadZipFile,
+    zlib.error,
+)
+CONTENT_TYPES: Final = "[Content_Types].xml"
+_MAX_BYTES: Final = 1_500_000_000
+_MAX_MEMBERS: Final = 5_000
+#: The sheet of a workbook is packed to a tenth or a fiftieth of its size, a bomb to a thousandth.
+_MAX_RATIO: Final = 300
+_SMALL_BYTES: Final = 100_000_000
+_MAX_REASON: Final = 120
+
+
+@contextmanager
+def legible(name: str) -> Iterator[None]:
+    """Turn what a damaged workbook raises into the program's own error.
+
+    Raises: WorkbookError.
+    """
+    try:
+        yield
+    except WorkbookError:
+        raise
+    except (*UNREADABLE, OSError) as error:
+        raise damaged(name, error) from error
+
+
+def damaged(name: str, error: Exception) -> WorkbookError:
+    """Return what to say of a workbook that cannot be read to its end."""
+    reason = str(error).splitlines()[0][:_MAX_REASON] if str(error) else type(error).__name__
+    return WorkbookError(
+        f"The workbook {name!r} is damaged or incomplete ({reason}). Open it in Excel, save it again as .xlsx, and "
+        "try once more."
+    )
+
+
+def refuse_bombs(name: str, archive: zipfile.ZipFile) -> None:
+    """Refuse an archive that unpacks to more than any workbook does.
+
+    Raises: WorkbookError.
+    """
+    members = archive.infolist()
+    size = sum(member.file_size for member in members)
+    packed = sum(member.compress_size for member in members)
+    swollen = size > _SMALL_BYTES and size > packed * _MAX_RATIO
+    repeated = len({member.filename for member in members}) != len(members)
+    if len(members) > _MAX_MEMBERS or size > _MAX_BYTES or swollen or repeated:
+        raise WorkbookError(
+            f"{name!r} unpacks to {size:,} bytes in {len(members)} parts; that is no workbook to trust."
+        )
+
+
+def links(archive: zipfile.ZipFile, part: str) -> dict[str, tuple[str, str]]:
+    """Return what a part of an OOXML package is linked to: by the link's id, its type and the part it leads to."""
+    from defusedxml.ElementTree import fromstring
+
+    folder, _slash, name = part.rpartition("/")
+    found: dict[str, tuple[str, str]] = {}
+    for link in fromstring(archive.read(f"{folder}/_rels/{name}.rels")):
+        path = str(link.get("Target"))
+        whole = path.lstrip("/") if path.startswith("/") else f"{folder}/{path}"
+        found[str(link.get("Id"))] = (str(link.get("Type")).rpartition("/")[2], re.sub(r"[^/]+/\.\./", "", whole))
+    return found

@@ -1,0 +1,412 @@
+"""A text file is read as the table that was exported: nothing shifted, nothing guessed without a word."""
+
+import codecs
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from importer.errors import WorkbookError
+from importer.model import Fault
+from importer.workbook import Sheet, TextLayout, open_book, read
+
+NAMES = "No;Navn;Beløp\r\n0101;Kjøpesenter Ås;1,50\r\n0102;Blåbær AS;2,60\r\n"
+
+
+def write(folder: Path, content: str | bytes, name: str = "rader.csv", encoding: str = "utf-8") -> Path:
+    """Write a text file as it is given."""
+    file = folder / name
+    file.write_bytes(content if isinstance(content, bytes) else content.encode(encoding))
+    return file
+
+
+def cells(sheet: Sheet) -> list[list[Any]]:
+    """Return the cells below the header; a fault as its code."""
+    return [[cell.code if isinstance(cell, Fault) else cell for cell in row.cells] for row in sheet.rows]
+
+
+ROWS = [["0101", "Kjøpesenter Ås", "1,50"], ["0102", "Blåbær AS", "2,60"]]
+
+
+# -- encodings ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("raw", "encoding"),
+    [
+        (codecs.BOM_UTF8 + NAMES.encode(), "utf-8-sig"),
+        (NAMES.encode(), "utf-8"),
+        (NAMES.encode("utf-16"), "utf-16"),
+        (codecs.BOM_UTF16_BE + NAMES.encode("utf-16-be"), "utf-16"),
+        (NAMES.encode("utf-32"), "utf-32"),
+    ],
+)
+def test_c25_a_mark_before_the_first_header_is_no_part_of_it(tmp_path: Path, raw: bytes, encoding: str) -> None:
+    """C25: with or without a byte order mark the first column has its name, and nobody needs to be told."""
+    sheet = read(write(tmp_path, raw))
+
+    assert sheet.headers == ("No", "Navn", "Beløp")
+    assert cells(sheet) == ROWS
+    assert sheet.layout == TextLayout(encoding=encoding, delimiter=";")
+    assert sheet.notes == ()
+
+
+@pytest.mark.parametrize("encoding", ["cp1252", "mac_roman", "cp865"])
+def test_c26_an_older_encoding_is_found_by_its_letters_and_told(tmp_path: Path, encoding: str) -> None:
+    """C26: no letter is lost or changed, and the guess is shown with words to judge it by and the line to write."""
+    sheet = read(write(tmp_path, NAMES, encoding=encoding))
+
+    assert cells(sheet) == ROWS
+    assert len(sheet.notes) == 1
+    assert f"read as {encoding}" in sheet.notes[0]
+    assert "'Kjøpesenter'" in sheet.notes[0]
+    assert f"workbook: encoding: {encoding}" in sheet.notes[0]
+
+
+WORDS = (
+    *("Böhmerwald", "Ærø", "ÆRØ", "Åse", "SKÅNE", "Hämeenlinna", "Größe 45", "Café Réunion", "Øvre Årdal"),
+    *("50 m² – «god»", "1\u00a0000"),
+)
+
+
+def has(text: str, encoding: str) -> bool:
+    """Tell whether an encoding has all letters of a text."""
+    return text.encode(encoding, "replace").decode(encoding) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "encoding"),
+    [(word, encoding) for word in WORDS for encoding in ("cp1252", "mac_roman", "cp865") if has(word, encoding)],
+)
+def test_c26_one_word_is_enough_to_find_the_encoding(tmp_path: Path, text: str, encoding: str) -> None:
+    """C26: a single name in a file tells Windows from Apple and DOS, and the user is told what was found."""
+    sheet = read(write(tmp_path, f"No;Navn\n1;{text}\n", encoding=encoding))
+
+    assert cells(sheet) == [["1", text]]
+    assert "workbook: encoding" in sheet.notes[0]
+
+
+def test_c26_a_declared_encoding_is_believed_and_needs_no_word(tmp_path: Path) -> None:
+    """C26: what the mapping declares is taken, without a note."""
+    sheet = read(write(tmp_path, NAMES, encoding="cp1252"), encoding="cp1252")
+
+    assert cells(sheet) == ROWS
+    assert sheet.notes == ()
+
+
+@pytest.mark.parametrize(
+    ("raw", "declared", "words"),
+    [
+        (NAMES.encode("cp1252"), "utf-8", r"not utf-8 throughout: line 1 holds the byte 0xF8"),
+        (codecs.BOM_UTF8 + NAMES.encode(), "cp1252", "begins with the mark of utf-8, but the mapping says"),
+        (NAMES.encode(), "klingon", "'klingon' is no encoding"),
+        (NAMES.encode(), "rot13", "'rot13' is no encoding"),
+        (b"No;A\n1;\x81\n", "cp1252", "line 2 holds the byte 0x81"),
+    ],
+)
+def test_c26_a_declared_encoding_that_does_not_fit_is_told(
+    tmp_path: Path, raw: bytes, declared: str, words: str
+) -> None:
+    """C26: no letter is replaced; the file or the mapping has to be corrected."""
+    with pytest.raises(WorkbookError, match=words):
+        read(write(tmp_path, raw), encoding=declared)
+
+
+@pytest.mark.parametrize(
+    ("raw", "words"),
+    [
+        (NAMES.encode("utf-16-le"), "encoding: utf-16-le"),
+        (NAMES.encode("utf-16-be"), "encoding: utf-16-be"),
+        (b"No;A\n1;\x00\n", r"NUL bytes \(the first in line 2\)"),
+        ("No;Navn\n1;Łódź Żółć\n".encode("cp1250"), "encoding of 'rader.csv' cannot be told"),
+        ("No;Navn\n1;Привет мир\n".encode("cp1251") * 3, "cannot be told|two delimiters"),
+        (codecs.BOM_UTF8 + b"No;A\n1;\xff\n", "not utf-8 throughout: line 2"),
+    ],
+)
+def test_c26_bytes_that_are_no_text_of_ours_are_refused(tmp_path: Path, raw: bytes, words: str) -> None:
+    """C26: where no reading makes sense none is taken."""
+    with pytest.raises(WorkbookError, match=words):
+        read(write(tmp_path, raw))
+
+
+def test_c26_utf_16_without_a_mark_is_read_when_it_is_declared(tmp_path: Path) -> None:
+    """C26: the remedy that the message names works."""
+    assert cells(read(write(tmp_path, NAMES, encoding="utf-16-le"), encoding="utf-16-le")) == ROWS
+
+
+@pytest.mark.parametrize(
+    ("spoilt", "meant"),
+    [
+        ("KjÃ¸pesenter Ã…s", "Kjøpesenter Ås"),
+        ("BlÃ¥bÃ¦r", "Blåbær"),
+        ("50â‚¬", "50€"),
+        ("pris\u00c2\u00a0100", "pris\u00a0100"),
+        ("Kj√∏pesenter", "Kjøpesenter"),
+    ],
+)
+def test_c26_letters_that_were_spoilt_before_are_told(
+    tmp_path: Path, make_workbook: Any, spoilt: str, meant: str
+) -> None:
+    """C26: text that went through a wrong encoding earlier is shown with what it probably was, in each format."""
+    for sheet in (
+        read(write(tmp_path, f"No;Navn\n1;{spoilt}\n2;Åse\n")),
+        read(make_workbook([["No", "Navn"], ["1", spoilt], ["2", "Åse"]])),
+    ):
+        assert len(sheet.notes) == 1
+        assert f"{spoilt!r} (meant: {meant!r}?) in row 2" in sheet.notes[0]
+
+
+@pytest.mark.parametrize("text", ["Ålesund", "JOÃO", "Â", "âne", "√16", "Åse – Ås", "São", "Ã", "Ærlig Ål"])
+def test_c26_ordinary_letters_are_no_spoilt_ones(tmp_path: Path, text: str) -> None:
+    """C26: names that hold such letters by right are left in peace."""
+    assert read(write(tmp_path, f"No;Navn\n1;{text}\n")).notes == ()
+
+
+def test_c27_letters_of_two_characters_are_one(tmp_path: Path) -> None:
+    """C27: what a Mac writes as A and a ring is Å, in headers and in cells."""
+    sheet = read(write(tmp_path, "No;A\u030ar\n1;A\u030ase\n"))
+
+    assert sheet.headers == ("No", "År")
+    assert cells(sheet) == [["1", "Åse"]]
+
+
+# -- delimiters and lines ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("delimiter", [";", ",", "\t", "|"])
+def test_c28_the_delimiter_is_the_one_that_fits_every_line(tmp_path: Path, delimiter: str) -> None:
+    """C28: each usual delimiter is found, also where the cells hold the others."""
+    lines = [["No", "Navn", "Pris"], ["0101", "A & B: 1/2", "1.50"], ["0102", "C", ""]]
+    sheet = read(write(tmp_path, "\n".join(delimiter.join(line) for line in lines)))
+
+    assert sheet.headers == ("No", "Navn", "Pris")
+    assert cells(sheet) == [["0101", "A & B: 1/2", "1.50"], ["0102", "C", None]]
+    assert sheet.layout == TextLayout(encoding="utf-8", delimiter=delimiter)
+
+
+def test_c28_decimal_commas_do_not_make_the_comma_a_delimiter(tmp_path: Path) -> None:
+    """C28: a comma in every amount has no place in the header, so it delimits nothing."""
+    assert cells(read(write(tmp_path, "No;Pris\n1;1,50\n2;2,50\n"))) == [["1", "1,50"], ["2", "2,50"]]
+
+
+def test_c28_two_delimiters_that_fit_are_asked_about(tmp_path: Path) -> None:
+    """C28: where two readings fit every line none is taken until the mapping says which."""
+    file = write(tmp_path, "Pris, NOK;Kurs, NOK\n1,50;2,60\n3,00;4,00\n")
+
+    with pytest.raises(
+        WorkbookError, match=r"two delimiters: semicolon \(2 columns\) or comma \(3 columns\).*delimiter"
+    ):
+        read(file)
+    assert cells(read(file, delimiter=";")) == [["1,50", "2,60"], ["3,00", "4,00"]]
+
+
+@pytest.mark.parametrize("declared", [None, ";"])
+def test_c28_the_line_that_names_the_delimiter_is_no_row(tmp_path: Path, declared: str | None) -> None:
+    """C28: Excel obeys `sep=;` and does not show it, so that the header stays in row 1."""
+    sheet = read(write(tmp_path, "sep=;\r\nNo;Navn, kort\r\n1;a, b\r\n"), delimiter=declared)
+
+    assert sheet.headers == ("No", "Navn, kort")
+    assert [(row.number, row.cells) for row in sheet.rows] == [(2, ("1", "a, b"))]
+
+
+@pytest.mark.parametrize(("declared", "char"), [("tab", "\t"), ("\\t", "\t"), ("\t", "\t"), ("~", "~")])
+def test_c28_a_declared_delimiter_is_believed(tmp_path: Path, declared: str, char: str) -> None:
+    """C28: what the mapping declares is taken, tabs also by name."""
+    assert cells(read(write(tmp_path, f"No{char}A;B\n1{char}x;y\n"), delimiter=declared)) == [["1", "x;y"]]
+
+
+@pytest.mark.parametrize("declared", [";;", '"', "\n"])
+def test_c28_a_delimiter_that_cannot_be_one_is_refused(tmp_path: Path, declared: str) -> None:
+    """C28: a delimiter is one character, and none that means something else."""
+    with pytest.raises(WorkbookError, match="cannot be one"):
+        read(write(tmp_path, "No;A\n1;x\n"), delimiter=declared)
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_c28_lines_may_end_in_any_way_and_cells_hold_line_breaks(tmp_path: Path, end: str) -> None:
+    """C28: a quoted line break is part of the cell; the record after it has the next row number."""
+    text = end.join(["No;Tekst", '1;"linje en\r\nlinje ""to"";"', "2;x", "3;y"]) + end
+    sheet = read(write(tmp_path, text))
+
+    assert [(row.number, *row.cells) for row in sheet.rows] == [
+        (2, "1", 'linje en\r\nlinje "to";'),
+        (3, "2", "x"),
+        (4, "3", "y"),
+    ]
+
+
+def test_c28_mixed_line_ends_are_line_ends(tmp_path: Path) -> None:
+    """C28: a file that was put together from others ends its lines in several ways."""
+    assert cells(read(write(tmp_path, "No;A\r\n1;x\n2;y\r3;z"))) == [["1", "x"], ["2", "y"], ["3", "z"]]
+
+
+def test_c28_quotation_marks_within_a_text_are_text(tmp_path: Path) -> None:
+    """C28: inches and nicknames are not quoted cells."""
+    assert cells(read(write(tmp_path, 'No;A\n1;Rør 3/4" svart\n2;Ola "Gutten" AS\n'))) == [
+        ["1", 'Rør 3/4" svart'],
+        ["2", 'Ola "Gutten" AS'],
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ('No;A\n1;x\n2;"aldri lukket\n3;y\n', 3),
+        ('No;A\n1;"a\nb"\n2;"x"y\n', 4),
+        ('sep=;\nNo;A\n1;"x"y\n', 3),
+        ('No;A\n1;x\n2;"' + "a" * 200_000 + '"\n', 3),
+    ],
+)
+def test_c29_a_quotation_mark_that_does_not_close_is_told_by_its_line(tmp_path: Path, text: str, line: int) -> None:
+    """C29: it would swallow the rest of the file."""
+    with pytest.raises(WorkbookError, match=rf"'rader\.csv', line {line}: a quotation mark"):
+        read(write(tmp_path, text))
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("No;A;B\n1;x;y\n2;x;y;\n", r"line 3: 4 cells, but the header has 3 \(delimiter: semicolon\)"),
+        ("No;A;B\n1;x;y\n2;;x;y\n3;;x;y\n", "line 3: 4 cells.* So it is in 2 lines"),
+        ("No;A;B\n1;x;y\n2;x\n", "line 3: 2 cells, but the header has 3"),
+        ("No;A;B\n1;x;y\nSum: 100\n", "line 3: 1 cell, but"),
+        ('No;A;B\n1;"x\ny";z\n2;x\n', "line 4: 2 cells"),
+        ("No,Pris,Merknad\nF1,1,50,\nF2,2,60,\n", r"line 2: 4 cells, but the header has 3 \(delimiter: comma\)"),
+        ("Rapport\nNo;A\n1;x\n", "line 2: 2 cells, but the header has 1"),
+        ("No;A;B;\n1;x;y\n2;x;y;\n", "line 2: 3 cells, but the header has 4"),
+    ],
+)
+def test_c29_a_line_that_is_too_long_or_too_short_is_told(tmp_path: Path, text: str, words: str) -> None:
+    """C29: one delimiter too many shifts all cells behind it, so that the file is refused by the line."""
+    with pytest.raises(WorkbookError, match=words):
+        read(write(tmp_path, text))
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["No;A\n1;x\n\n;\n2;y\n;;;\n\n", "No;A;\n1;x;\n\n\n2;y;\n", "No;A;;\n1;x\n\n\n2;y\n"],
+    ids=["blank lines", "each line ends with a delimiter", "only the header does"],
+)
+def test_c30_blank_lines_and_blank_columns_at_the_end_are_nothing(tmp_path: Path, text: str) -> None:
+    """C29, C30: what holds nothing shifts nothing; the rows keep their numbers."""
+    sheet = read(write(tmp_path, text))
+
+    assert sheet.headers == ("No", "A")
+    assert [(row.number, *row.cells[:2]) for row in sheet.rows if not row.blank] == [(2, "1", "x"), (5, "2", "y")]
+
+
+def test_c30_titles_above_the_header_are_passed_over(tmp_path: Path) -> None:
+    """C30: the declared row holds the headers, counted in records as Excel shows them."""
+    file = write(tmp_path, '"Rapport\nover to linjer"\n\nNo;A\n1;x\n')
+    sheet = read(file, header_row=3)
+
+    assert (sheet.headers, [(row.number, row.cells) for row in sheet.rows]) == (("No", "A"), [(4, ("1", "x"))])
+    with pytest.raises(WorkbookError, match=r"Row 2 .* holds no headers"):
+        read(file, header_row=2)
+    with pytest.raises(WorkbookError, match=r"Row 9 .* holds no headers"):
+        read(file, header_row=9)
+
+
+# -- cells -------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("cell", "value"),
+    [
+        ("0101", "0101"),
+        ("1,23E+15", "1,23E+15"),
+        ("2025-01-27", "2025-01-27"),
+        ("TRUE", "TRUE"),
+        (" \u00a0x\u200b ", "x"),
+        ("\u00a0", None),
+        ('="0101"', "0101"),
+        ('"=""0101"""', "0101"),
+        ("=1+1", "=1+1"),
+        ("#N/A", "error_cell"),
+        ("#I/T", "error_cell"),
+        ("#VÄRDEFEL!", "error_cell"),
+        ("########", "error_cell"),
+        ("#", "#"),
+        ("# 12", "# 12"),
+    ],
+)
+def test_c2_every_cell_is_the_text_that_stands_there(tmp_path: Path, cell: str, value: Any) -> None:
+    """C2, C4, C17: nothing is taken for a number, a date or a formula; what Excel writes for errors is one."""
+    assert cells(read(write(tmp_path, f"No;A\n1;{cell}\n2;x\n")))[0][1:] == [value]
+
+
+def test_a_text_written_as_a_formula_is_told(tmp_path: Path) -> None:
+    """Systems write ="0101" so that Excel keeps the zeros: it is read as the text, and the user is told."""
+    assert '2 cells are written as ="..."' in read(write(tmp_path, 'No;A\n="1";="0101"\n')).notes[0]
+
+
+@pytest.mark.parametrize("name", ["rader.csv", "rader.CSV", "rader.tsv", "rader.txt"])
+def test_a_text_file_is_read_by_these_names(tmp_path: Path, name: str) -> None:
+    """The name must say that it is a table in text; the sheet is called as the file, as Excel calls it."""
+    sheet = read(write(tmp_path, NAMES, name))
+
+    assert (sheet.name, cells(sheet)) == ("rader", ROWS)
+
+
+@pytest.mark.parametrize("name", ["rader.xlsx", "rader.xls", "rader.dat", "rader"])
+def test_a_text_file_under_another_name_is_told(tmp_path: Path, name: str) -> None:
+    """A text that calls itself a workbook is refused with the advice how to have it read."""
+    with pytest.raises(WorkbookError, match=r"whatever its name says: it holds plain text\. Let its name end in \.csv"):
+        read(write(tmp_path, NAMES, name))
+
+
+def test_the_sheet_of_a_text_file_is_the_declared_one(tmp_path: Path) -> None:
+    """A text file has one sheet; it bears the name that the mapping uses for the workbook."""
+    assert read(write(tmp_path, NAMES), sheet="Fakturaer").name == "Fakturaer"
+
+
+def test_a_text_file_without_a_known_header_row_is_opened_all_the_same(tmp_path: Path) -> None:
+    """Whoever looks for the header row gets every record as it stands, by the delimiter most lines agree on."""
+    with open_book(write(tmp_path, "Rapport, januar\n\nNo;A;B\n1;x;y\n2;x;y\nSum;3\n")) as book:
+        rows = {number: [cell for cell, _form in found] for number, found in book.table(book.titles[0].text).rows}
+
+    assert rows == {
+        1: ["Rapport, januar"],
+        3: ["No", "A", "B"],
+        4: ["1", "x", "y"],
+        5: ["2", "x", "y"],
+        6: ["Sum", "3"],
+    }
+
+
+def test_a_long_text_file_is_read_whole(tmp_path: Path) -> None:
+    """Beyond the lines that tell the delimiter every line is counted too."""
+    lines = [f"{number};{number},50" for number in range(30_000)]
+    sheet = read(write(tmp_path, "\n".join(["No;Pris", *lines])))
+
+    assert (len(sheet.rows), sheet.rows[-1].cells) == (30_000, ("29999", "29999,50"))
+    with pytest.raises(WorkbookError, match="line 30002: 3 cells"):
+        read(write(tmp_path, "\n".join(["No;Pris", *lines, "1;2;3"])))
+
+
+def test_more_lines_than_a_sheet_has_rows_are_refused(tmp_path: Path) -> None:
+    """A file that no report could show is to be split."""
+    with pytest.raises(WorkbookError, match="row 1,048,577, but no sheet has more than 1,048,576"):
+        read(write(tmp_path, b"No\n" + b"1\n" * 1_048_576))
+
+
+def test_amounts_of_a_text_file_are_read_by_the_locale(tmp_path: Path) -> None:
+    """C5: the amounts are texts until the mapping's locale says what they mean."""
+    from importer.mapping import parameter_values
+    from importer.mapping_file import read_mapping
+    from importer.plan import make_plan
+
+    mapping = tmp_path / "mapping.yaml"
+    mapping.write_text(
+        "version: 1\nendpoint: customer.create\nkey: No\nworkbook: {locale: nb-NO, delimiter: ;, encoding: cp1252}\n"
+        "fields: {name: Navn}\ntotals: [{name: Sum, sum: Beløp}]\n",
+        encoding="utf-8",
+    )
+    parsed = read_mapping(mapping)
+    spec = parsed.workbook
+    sheet = read(write(tmp_path, NAMES, encoding="cp1252"), encoding=spec.encoding, delimiter=spec.delimiter)
+    plan = make_plan(parsed, sheet, parameter_values(parsed, {}))
+
+    assert (spec.encoding, spec.delimiter) == ("cp1252", ";")
+    assert [total.sum for total in plan.totals] == [Decimal("4.10")]
