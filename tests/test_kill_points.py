@@ -1,5 +1,6 @@
 """Killed with SIGKILL at one exact moment, on both databases: never twice, never lost, and the report can be had."""
 
+import re
 import sys
 from collections.abc import Iterator
 from json import loads
@@ -10,6 +11,7 @@ from zipfile import ZipFile
 import openpyxl
 import pytest
 from databases import BOTH
+from defusedxml.ElementTree import parse
 from firm import BLIND, WRITE, Firm, keys, open_firm, wait_for
 from killing import Killer
 
@@ -199,6 +201,12 @@ def whose(file: Path) -> str:
     """Return the run that a file of a report belongs to, having read the whole file."""
     if file.suffix == ".json":
         return str(loads(file.read_text(encoding="utf-8"))["run_id"])
+    if file.suffix == ".xml":
+        return str(parse(file).find("testsuite/properties/property[@name='run_id']").attrib["value"])
+    if file.suffix == ".html":
+        text = file.read_text(encoding="utf-8")
+        assert text.endswith("</html>\n")
+        return str(re.findall("<dt>Run</dt><dd[^>]*>([^<]+)</dd>", text)[0])
     with ZipFile(file) as archive:
         assert archive.testzip() is None
     book = openpyxl.load_workbook(file)
@@ -213,10 +221,14 @@ def whose(file: Path) -> str:
         "call write_report 1",
         "return _write_workbook 1",
         "return _write_json 1",
+        "return _write_html 1",
+        "return _write_junit 1",
         "call _put_in_place 1",
         "call _put_in_place 1, return Path.unlink 1",
         "call _put_in_place 1, return Path.replace 1",
         "call _put_in_place 1, return Path.replace 2",
+        "call _put_in_place 1, return Path.replace 3",
+        "call _put_in_place 1, return Path.replace 4",
         "return _put_in_place 1",
     ],
 )

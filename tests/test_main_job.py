@@ -273,7 +273,8 @@ def test_a_report_is_rebuilt_byte_by_byte_from_the_journal(project: Path) -> Non
     code, said, error = command("report", first.run_id[:6], "--report", "again", cwd=project)
 
     assert code == 0, said + error
-    assert (project / "again" / "results.json").read_bytes() == (first.folder / "results.json").read_bytes()
+    for name in ("results.json", "results.html", "results.junit.xml"):
+        assert (project / "again" / name).read_bytes() == (first.folder / name).read_bytes()
     assert sheet_rows(project / "again" / "results.xlsx") == sheet_rows(first.folder / "results.xlsx")
 
 
@@ -286,7 +287,11 @@ def test_without_the_copy_of_the_workbook_the_report_says_what_is_missing(projec
 
     assert code == 0
     assert "results.xlsx was not written" in said
-    assert [path.name for path in (project / "again").iterdir()] == ["results.json"]
+    assert {path.name for path in (project / "again").iterdir()} == {
+        "results.html",
+        "results.json",
+        "results.junit.xml",
+    }
     assert (project / "again" / "results.json").read_bytes() == (first.folder / "results.json").read_bytes()
 
 

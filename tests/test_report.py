@@ -640,7 +640,11 @@ def test_a_missing_copy_leaves_out_the_workbook_and_says_so(tmp_path: Path) -> N
     report_on(file)
     notes = write_report(tmp_path / "report", record_of(file, run_id="second"), OUTCOMES, None)
     assert notes == ["results.xlsx was not written: The copy of the workbook 'invoices.xlsx' is missing."]
-    assert sorted(path.name for path in (tmp_path / "report").iterdir()) == ["results.json"]
+    assert sorted(path.name for path in (tmp_path / "report").iterdir()) == [
+        "results.html",
+        "results.json",
+        "results.junit.xml",
+    ]
     assert results(record_of(file, run_id="second"), OUTCOMES) == json.loads(
         (tmp_path / "report" / "results.json").read_text(encoding="utf-8")
     )
@@ -673,7 +677,7 @@ def test_an_error_while_writing_leaves_the_old_report_whole(tmp_path: Path, monk
         target.write_bytes(b"half")
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(report, "FILES", (*report.FILES, ("results.html", full)))
+    monkeypatch.setattr(report, "FILES", (*report.FILES, ("results.txt", full)))
     with pytest.raises(OSError, match="No space left"):
         write_report(folder, record_of(file, run_id="second"), OUTCOMES, file)
     assert contents(folder) == before
@@ -692,7 +696,7 @@ def test_a_killed_process_leaves_the_old_report_whole(tmp_path: Path) -> None:
         "from tests.test_report import OUTCOMES, record_of\n"
         "def die(*_):\n"
         "    os.kill(os.getpid(), signal.SIGKILL)\n"
-        "report.FILES = (*report.FILES, ('results.html', die))\n"
+        "report.FILES = (*report.FILES, ('results.txt', die))\n"
         "file = Path(sys.argv[1])\n"
         "report.write_report(file.parent / 'report', record_of(file), OUTCOMES, file)\n"
     )
@@ -712,4 +716,4 @@ def test_a_folder_of_the_staging_s_name_does_not_stop_the_report(tmp_path: Path)
     file = make_workbook(tmp_path)
     (tmp_path / "report" / f".partial-{os.getpid()}" / "deep").mkdir(parents=True)
     report_on(file)
-    assert sorted(path.name for path in (tmp_path / "report").iterdir()) == ["results.json", "results.xlsx"]
+    assert {path.name for path in (tmp_path / "report").iterdir()} == {name for name, _ in report.FILES}

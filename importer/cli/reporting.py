@@ -7,13 +7,15 @@ from pathlib import Path
 from typing import Final
 
 from importer.causes import Group, group, load_causes, noun_of
-from importer.cli import screen
+from importer.cli import listing, screen
 from importer.cli.inputs import Input, print_json, text_of
 from importer.errors import StartError
+from importer.grouping import causes
 from importer.journal import Journal
 from importer.model import Outcome, RunRecord, Status
 from importer.project import Project
 from importer.report import write_report
+from importer.report.checked import check_record
 from importer.report.json_file import results
 from importer.report.words import NOTICE, exit_meaning
 from importer.run import first_outcomes
@@ -53,8 +55,11 @@ def new_record(given: Input, *, run_id: str, target: str, company: str) -> RunRe
     )
 
 
-def report_check(given: Input, folder: Path) -> None:
-    """Write the user's sheet with its mistakes marked, as a run that sent nothing."""
+def report_check(given: Input, folder: Path) -> list[str]:
+    """Write the user's sheet with its mistakes marked, as a run that sent nothing; return notes for the user.
+
+    Raises: StartError when the folder cannot be written.
+    """
     outcomes = [
         replace(outcome, message=_CHECKED) if outcome.status is Status.NOT_SENT else outcome
         for outcome in first_outcomes(given.plan.documents)
@@ -62,8 +67,11 @@ def report_check(given: Input, folder: Path) -> None:
     record = new_record(given, run_id="check", target="none", company="")
     code = StartError.exit_code if given.plan.problems else 0
     record = replace(record, finished_at=now_utc(), exit_code=code)
+    plan = given.plan
+    found = causes(listing.cells(plan), plan.sheet.headers)
+    checked = check_record(record, plan.held, tuple(found), plan.warnings, plan.sheet.layout)
     try:
-        write_report(folder, record, outcomes, given.workbook)
+        return write_report(folder, checked, outcomes, given.workbook)
     except OSError as error:
         reason = (error.strerror or "unknown reason").lower()
         raise StartError(f"The report cannot be written into {str(folder)!r}: {reason}.") from None

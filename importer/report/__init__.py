@@ -3,7 +3,11 @@
 counts         documents and rows by status
 words          what statuses, exit codes and problems mean
 json_file      results.json
+troubles       what has one cause, together
 workbook_file  results.xlsx: workbook_copy loads, columns makes room, cells writes, summary_sheet sums up
+workbook_made  the workbook for it where the run's was no .xlsx
+html_file      results.html, made of the files in page
+junit_file     results.junit.xml
 """
 
 import os
@@ -30,10 +34,24 @@ def _write_json(target: Path, record: RunRecord, outcomes: Sequence[Outcome], _w
     json_file.write(target, record, outcomes)
 
 
+def _write_html(target: Path, record: RunRecord, outcomes: Sequence[Outcome], _workbook: Path | None) -> None:
+    from importer.report import html_file
+
+    html_file.write(target, record, outcomes)
+
+
+def _write_junit(target: Path, record: RunRecord, outcomes: Sequence[Outcome], _workbook: Path | None) -> None:
+    from importer.report import junit_file
+
+    junit_file.write(target, record, outcomes)
+
+
 #: In the order in which they are put in place: first the one that another program may hold open.
 FILES: Final[tuple[tuple[str, Writer], ...]] = (
     ("results.xlsx", _write_workbook),
     ("results.json", _write_json),
+    ("results.html", _write_html),
+    ("results.junit.xml", _write_junit),
 )
 
 

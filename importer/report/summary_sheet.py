@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, Final
 
@@ -12,7 +11,7 @@ from importer.causes import Group, group, load_causes
 from importer.model import Outcome, RunRecord, Status, Total
 from importer.report.cells import put_text
 from importer.report.counts import count
-from importer.report.words import MEANINGS, exit_meaning, notice
+from importer.report.words import MEANINGS, equation, exit_meaning, moment, notice
 
 TITLE: Final = "Import summary"
 _WIDTHS: Final = {"A": 20, "B": 16, "C": 16, "D": 16, "E": 12, "F": 22}
@@ -29,7 +28,7 @@ _GREY: Final = "7F7F7F"
 def add_summary(book: Any, record: RunRecord, outcomes: Sequence[Outcome]) -> str:
     """Add the summary as the workbook's last sheet; return the name it got."""
     sheet = book.create_sheet(_free_name(book))
-    page = _Page(sheet)
+    page = Page(sheet)
     if notice(record):
         page.banner(notice(record))
     page.title(TITLE)
@@ -53,7 +52,7 @@ def _free_name(book: Any) -> str:
     return name
 
 
-class _Page:
+class Page:
     """Write the sheet from top to bottom."""
 
     def __init__(self, sheet: Any) -> None:
@@ -127,7 +126,7 @@ class _Page:
             self.sheet[f"{letter}{self.row}"].border = Border(top=_RULE)
 
 
-def _facts(page: _Page, record: RunRecord) -> None:
+def _facts(page: Page, record: RunRecord) -> None:
     facts = {
         "Run": record.run_id,
         "Mapping": record.mapping_name,
@@ -135,8 +134,8 @@ def _facts(page: _Page, record: RunRecord) -> None:
         "Workbook": record.workbook_name,
         "Sheet": record.sheet,
         "Target": record.target,
-        "Started": _moment(record.started_at),
-        "Finished": _moment(record.finished_at) if record.finished_at else "not written down",
+        "Started": moment(record.started_at),
+        "Finished": moment(record.finished_at) if record.finished_at else "not written down",
         "Result": exit_meaning(record.exit_code),
         "Exit code": "" if record.exit_code is None else str(record.exit_code),
         "Stopped": record.stopped,
@@ -146,14 +145,7 @@ def _facts(page: _Page, record: RunRecord) -> None:
             page.fact(label, text)
 
 
-def _moment(text: str) -> str:
-    try:
-        return f"{datetime.fromisoformat(text).astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
-    except ValueError:
-        return text
-
-
-def _counts(page: _Page, record: RunRecord, outcomes: Sequence[Outcome]) -> None:
+def _counts(page: Page, record: RunRecord, outcomes: Sequence[Outcome]) -> None:
     counts = count(outcomes)
     page.head("Status", "Documents", "Rows", "What it means, and what to do next")
     for status, counted in counts.items():
@@ -170,18 +162,11 @@ def _counts(page: _Page, record: RunRecord, outcomes: Sequence[Outcome]) -> None
     page.put("A", "Sum", bold=True)
     page.number("B", documents, bold=True)
     page.number("C", sum(rows), bold=True)
-    page.wide("D", _equation(record.rows_read, rows))
+    page.wide("D", equation(record.rows_read, rows))
     page.row += 1
 
 
-def _equation(rows_read: int, rows: list[int]) -> str:
-    terms = " + ".join(f"{number:,}" for number in rows) or "0"
-    if sum(rows) == rows_read:
-        return f"Rows read: {rows_read:,} = {terms}. Every row is accounted for."
-    return f"Rows read: {rows_read:,}, but {terms} = {sum(rows):,}. This is a mistake in the program; report it."
-
-
-def _totals(page: _Page, totals: Sequence[Total]) -> None:
+def _totals(page: Page, totals: Sequence[Total]) -> None:
     page.head("Total", "Column", "Sum", "Expected", "Agrees")
     for total in totals:
         page.rule()
@@ -198,7 +183,7 @@ def _rejections(outcomes: Sequence[Outcome]) -> bool:
     return any(outcome.status is Status.REJECTED for outcome in outcomes)
 
 
-def _causes(page: _Page, causes: Sequence[Group]) -> None:
+def _causes(page: Page, causes: Sequence[Group]) -> None:
     """Write why documents were rejected, equal causes together, and where to correct them."""
     page.head("Documents", "Rows", "Cause of rejection, whom it concerns, and what to do")
     for cause in causes:
@@ -211,7 +196,7 @@ def _causes(page: _Page, causes: Sequence[Group]) -> None:
         page.row += 1
 
 
-def _amount(page: _Page, letter: str, amount: Decimal | None, otherwise: str) -> None:
+def _amount(page: Page, letter: str, amount: Decimal | None, otherwise: str) -> None:
     if amount is None:
         page.put(letter, otherwise, color=_GREY, right=True)
         return

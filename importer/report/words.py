@@ -1,12 +1,17 @@
 """Say in plain words what a status, an exit code and a problem mean, and what to do next."""
 
+import re
 from collections.abc import Mapping as Dictionary
+from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import Final
 
 from importer.model import Outcome, Problem, RunRecord, Status
+from importer.report.checked import CheckRecord
+from importer.report.counts import Count
 
 NOTICE: Final = "sandbox: nothing reached Visma"
-MEANINGS: Final[Dictionary[Status, str]] = {
+MEANINGS: Final[dict[Status, str]] = {
     Status.ACCEPTED: "Visma confirmed it in this run. Nothing to do.",
     Status.ALREADY_ACCEPTED: "It was there before with the same content; nothing was sent. Nothing to do.",
     Status.CHANGED: "It is in Visma with other content; nothing was sent. A person decides: see its message.",
@@ -16,6 +21,10 @@ MEANINGS: Final[Dictionary[Status, str]] = {
     Status.NOT_SENT: "It never reached Visma. Run again to send it.",
     Status.UNKNOWN: "It may or may not be in Visma. Do not enter it by hand; run 'visma-import resolve' first.",
 }
+#: What keeps a document from being done with, the most pressing first.
+PRESSING: Final = (Status.UNKNOWN, Status.CHANGED, Status.REJECTED, Status.INVALID, Status.NOT_SENT)
+#: What a reader cannot see, or what no page and no XML may hold; line ends and tabs are none of it.
+_UNSEEN: Final = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]")
 _EXITS: Final = {
     0: "Every document was accepted, already accepted or filtered.",
     1: "A mistake in the program ended the run. Run again, and report the mistake.",
@@ -37,6 +46,116 @@ def exit_meaning(code: int | None) -> str:
     if code is None:
         return "The end of the run was not written down: it was ended from outside, or still goes on."
     return _EXITS.get(code, "This exit code is not one of the program's own.")
+
+
+def is_check(record: RunRecord) -> bool:
+    """Tell whether nothing was to be sent: the report is a check's."""
+    return record.target == "none"
+
+
+def reach(record: RunRecord) -> str:
+    """Say how far a run went: into the simulated API, into a company, or nowhere."""
+    if record.simulated:
+        return NOTICE
+    return "check: nothing was sent" if is_check(record) else f"sent to Visma: target {record.target}"
+
+
+def ending(record: RunRecord) -> str:
+    """Say how a run ended, and how far it went where that is not plain."""
+    if is_check(record):
+        return "This was a check: nothing was sent."
+    return exit_meaning(record.exit_code)
+
+
+def headline(record: RunRecord, counts: Dictionary[Status, Count]) -> str:
+    """Say in one sentence what happened, what presses most first."""
+    total = sum(counted.documents for counted in counts.values())
+    if isinstance(record, CheckRecord) and record.held:
+        problems = f"{len(record.held):,} problem{'' if len(record.held) == 1 else 's'}"
+        return f"Nothing can be sent: the file as a whole has {problems}."
+    if is_check(record):
+        ready, wrong = counts[Status.NOT_SENT].documents, counts[Status.INVALID].documents
+        return f"{ready:,} of {_documents(total)} {_are(ready)} ready to send, {wrong:,} {_are(wrong)} invalid."
+    if record.exit_code is None:
+        return "The run's end was not written down."
+    if doubtful := counts[Status.UNKNOWN].documents:
+        return f"{doubtful:,} of {_documents(total)} may or may not be in Visma."
+    if left := counts[Status.NOT_SENT].documents:
+        return f"{left:,} of {_documents(total)} {_were(left)} not sent."
+    if wrong := sum(counts[status].documents for status in PRESSING):
+        return f"{wrong:,} of {_documents(total)} {'needs' if wrong == 1 else 'need'} attention."
+    return _all_well({status: counted.documents for status, counted in counts.items() if counted.documents})
+
+
+def label(status: Status) -> str:
+    """Return a status as it reads in a sentence."""
+    return status.value.replace("_", " ")
+
+
+def first_sentence(text: str) -> tuple[str, str]:
+    """Split a message into its first sentence, what is wrong, and the rest, what to do."""
+    first, *rest = re.split(r"(?<=[.!?])\s+(?=[^\W\d_a-z])|\n", text.strip(), maxsplit=1)
+    return first, "".join(rest)
+
+
+def moment(text: str) -> str:
+    """Write a time of the journal as people read it, in UTC; a text that is no time stays as it is."""
+    try:
+        return f"{datetime.fromisoformat(text).astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
+    except ValueError:
+        return text
+
+
+def legible(text: str) -> str:
+    """Return a text with unseen characters written as the escapes of Python's strings; line ends are plain."""
+    return _UNSEEN.sub(lambda found: repr(found[0])[1:-1], text.replace("\r\n", "\n").replace("\r", "\n"))
+
+
+def equation(rows_read: int, rows: Sequence[int]) -> str:
+    """Write that every row read is in one status, or that the program lost count."""
+    terms = " + ".join(f"{number:,}" for number in rows) or "0"
+    if sum(rows) == rows_read:
+        return f"Rows read: {rows_read:,} = {terms}. Every row is accounted for."
+    return f"Rows read: {rows_read:,}, but {terms} = {sum(rows):,}. This is a mistake in the program; report it."
+
+
+def document_message(outcome: Outcome) -> str:
+    """Return everything that is to be said of a document, each problem with its row."""
+    told = [outcome.message]
+    for problem in outcome.problems:
+        place = f"Row {problem.row}, " if problem.row is not None and len(outcome.rows) > 1 else ""
+        told.append(place + problem_text(problem))
+    lines = list(dict.fromkeys(line for line in told if line))
+    if not lines and outcome.status is not Status.ACCEPTED:
+        return MEANINGS[outcome.status]
+    return "\n".join(lines)
+
+
+def _documents(count: int) -> str:
+    return f"{count:,} document{'' if count == 1 else 's'}"
+
+
+def _all_well(counts: Dictionary[Status, int]) -> str:
+    ends = {
+        Status.ACCEPTED: "accepted",
+        Status.ALREADY_ACCEPTED: "there before with the same content",
+        Status.FILTERED: "left out",
+    }
+    found = [(counts[status], end) for status, end in ends.items() if status in counts]
+    if not found:
+        return "There was no document to send."
+    (count, end), *others = found
+    whole = "All " if not others and count > 1 else ""
+    rest = "".join(f", {other:,} {_were(other)} {how}" for other, how in others)
+    return f"{whole}{_documents(count)} {_were(count)} {end}{rest}."
+
+
+def _are(count: int) -> str:
+    return "is" if count == 1 else "are"
+
+
+def _were(count: int) -> str:
+    return "was" if count == 1 else "were"
 
 
 def row_message(outcome: Outcome, row: int) -> str:

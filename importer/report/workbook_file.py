@@ -1,6 +1,6 @@
 """Write results.xlsx: the user's own workbook, each row with what became of it, and a summary."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from copy import copy
 from pathlib import Path
 from typing import Any, Final
@@ -10,8 +10,10 @@ from openpyxl.packaging.custom import StringProperty
 from openpyxl.styles import Alignment, Font, PatternFill
 
 from importer.errors import WorkbookError
-from importer.model import Outcome, RunRecord, Status
+from importer.model import Outcome, Problem, RunRecord, Status
 from importer.report.cells import put_text, save
+from importer.report.check_tables import add_check
+from importer.report.checked import CheckRecord
 from importer.report.columns import (
     Columns,
     clear_columns,
@@ -20,6 +22,7 @@ from importer.report.columns import (
     message_height,
     place_columns,
 )
+from importer.report.marks import clear_marks, mark_cells
 from importer.report.summary_sheet import add_summary
 from importer.report.words import row_message
 from importer.report.workbook_copy import legible, load, quiet
@@ -54,12 +57,23 @@ def write(target: Path, record: RunRecord, outcomes: Sequence[Outcome], workbook
         earlier = mark.columns if mark and mark.sheet == sheet.title else ()
         columns = place_columns(sheet, record.header_row, earlier)
         _Writer(sheet, columns).write(outcomes)
+        mark_cells(sheet, record.header_row, _problems(record, outcomes))
         let_filter(sheet, record.header_row, columns, (row for outcome in outcomes for row in outcome.rows))
         summary = add_summary(book, record, outcomes)
+        if isinstance(record, CheckRecord):
+            add_check(book[summary], record)
         value = ReportMark(sheet=sheet.title, columns=columns.names, summary=summary).dump()
         book.custom_doc_props.append(StringProperty(name=REPORT_MARK, value=value))
         _show(book, sheet)
         save(book, target)
+
+
+def _problems(record: RunRecord, outcomes: Sequence[Outcome]) -> Iterator[Problem]:
+    """Yield what is wrong with cells; a check also knows what is wrong with the file as a whole."""
+    yield from record.held if isinstance(record, CheckRecord) else ()
+    for outcome in outcomes:
+        if outcome.status is Status.INVALID:
+            yield from outcome.problems
 
 
 def _take_off(book: Any, mark: ReportMark | None, record: RunRecord) -> None:
@@ -69,6 +83,8 @@ def _take_off(book: Any, mark: ReportMark | None, record: RunRecord) -> None:
     del book.custom_doc_props[REPORT_MARK]
     if mark.summary in book.sheetnames and mark.summary != record.sheet:
         book.remove(book[mark.summary])
+    if mark.sheet in book.sheetnames:
+        clear_marks(book[mark.sheet])
     if mark.sheet in book.sheetnames and mark.sheet != record.sheet:
         header_row = find_header_row(book[mark.sheet], mark.columns)
         if header_row is not None:

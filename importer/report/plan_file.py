@@ -1,0 +1,182 @@
+"""Write a plan as a workbook: what would become of each document, the control totals, and what is wrong."""
+
+import math
+import os
+from collections.abc import Iterable, Sequence
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, Final
+
+from openpyxl import Workbook
+from openpyxl.cell import WriteOnlyCell
+from openpyxl.styles import Alignment, Font, PatternFill
+from openpyxl.utils import get_column_letter
+
+from importer.expect import Expectation
+from importer.forecast import ACTIONS, Amount, Forecast, action
+from importer.grouping import letters, title_of
+from importer.report.cells import put_text, save
+
+_FILLS: Final = {"send": "E2EFDA", "skip": "EDF5E7", "blocked": "FCE4D6"}
+_HEAD: Final = PatternFill("solid", fgColor="DDE3EA")
+_EXCEL_DIGITS: Final = 15
+_BOLD: Final = Font(name="Calibri", sz=11, b=True)
+_TOP: Final = Alignment(horizontal="left", vertical="top", wrap_text=True, indent=1)
+_PLAIN: Final = Alignment(vertical="top")
+_RIGHT: Final = Alignment(horizontal="right", vertical="top")
+_NUMERIC: Final = frozenset(
+    {"Documents", "Rows in all", "Net amount", "Sheet", "Send", "Skip", "Blocked", "In the bodies", "Expected"}
+)
+_LINE_POINTS: Final = 15
+#: A text that takes more lines than this is hidden in part by the row's height; the cell holds it whole.
+_MAX_LINES: Final = 12
+
+#: What a cell of these sheets can hold: a text, a number, or nothing.
+Content = str | int | Decimal | None
+
+
+def write(file: Path, forecast: Forecast) -> None:
+    """Write the workbook, whole or not at all.
+
+    Raises: OSError when the file cannot be written.
+    """
+    partial = file.with_name(f".{file.name}.{os.getpid()}.part")
+    # before anything is made that could not be put anywhere
+    partial.touch()
+    try:
+        _fill(partial, forecast)
+        partial.replace(file)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def _fill(file: Path, forecast: Forecast) -> None:
+    book: Any = Workbook(write_only=True)
+    documents = _Table(book, "Documents", (10, 18, 14, 14, 12, 10, 16, 70))
+    documents.head("Action", "Key", "Rows", "Customer", "Date", "Currency", "Net amount", "Why")
+    for position, document in enumerate(forecast.documents):
+        known = Expectation.load(document.expect)
+        amount = None if known.amount is None else Decimal(known.amount)
+        rows = ", ".join(map(str, document.rows))
+        texts = (document.key, rows, document.customer or known.customer, known.day, known.currency)
+        name = action(document)
+        documents.row(name, *texts, amount, forecast.reason(position), fill=_FILLS[name])
+    _totals(_Table(book, "Totals", (28, 18, 20, 16, 16, 16, 16, 16, 16, 14)), forecast)
+    _problems(_Table(book, "Problems", (10, 34, 10, 20, 24, 80)), forecast)
+    documents.finish()
+    save(book, file)
+
+
+class _Table:
+    """Write one sheet from top to bottom, row by row."""
+
+    def __init__(self, book: Any, title: str, widths: Sequence[int]) -> None:
+        self._sheet = book.create_sheet(title)
+        self._widths = widths
+        self._rows = 0
+        self._fills: dict[str, PatternFill] = {}
+        for number, width in enumerate(widths, start=1):
+            self._sheet.column_dimensions[get_column_letter(number)].width = width
+        self._sheet.freeze_panes = "A2"
+        self._sheet.page_setup.orientation = "landscape"
+        self._sheet.page_setup.fitToHeight = 0
+        self._sheet.sheet_properties.pageSetUpPr.fitToPage = True
+        self._sheet.print_title_rows = "1:1"
+
+    def head(self, *names: str) -> None:
+        """Write the headers, or those of a further table on the sheet."""
+        cells = [self._cell(name) for name in names]
+        for cell, name in zip(cells, names, strict=True):
+            cell.font, cell.fill = _BOLD, _HEAD
+            cell.alignment = _RIGHT if name in _NUMERIC else _TOP
+        self._append(cells, names)
+
+    def row(self, *contents: Content, fill: str | None = None, bold: bool = False) -> None:
+        """Write one row, its first cell coloured, as high as its longest text needs."""
+        cells = [self._cell(content) for content in contents]
+        if fill:
+            cells[0].fill = self._fills.setdefault(fill, PatternFill("solid", fgColor=fill))
+        if bold:
+            for cell in cells:
+                cell.font = _BOLD
+        self._append(cells, contents)
+
+    def fact(self, name: str, text: str) -> None:
+        """Write a name and what stands for it, which may run over the cells beside it."""
+        cells = [self._cell(name), self._cell(text)]
+        cells[1].alignment = Alignment(horizontal="left", vertical="top", indent=1)
+        self._append(cells, [name])
+
+    def finish(self) -> None:
+        """Let the table be filtered."""
+        self._sheet.auto_filter.ref = f"A1:{get_column_letter(len(self._widths))}{self._rows}"
+
+    def _append(self, cells: Sequence[Any], contents: Sequence[Content]) -> None:
+        self._rows += 1
+        texts = zip(self._widths, contents, strict=False)
+        lines = max((_lines(text, width) for width, text in texts if isinstance(text, str)), default=1)
+        if lines > 1:
+            self._sheet.row_dimensions[self._rows].height = min(lines, _MAX_LINES) * _LINE_POINTS + 1
+        self._sheet.append(cells)
+
+    def _cell(self, content: Content) -> Any:
+        cell = WriteOnlyCell(self._sheet)
+        if isinstance(content, Decimal) and len(content.as_tuple().digits) > _EXCEL_DIGITS:
+            # Excel would change the last digits of such a number
+            put_text(cell, f"{content:,f}")
+        elif isinstance(content, Decimal):
+            exponent = content.as_tuple().exponent
+            cell.value, cell.alignment = content, _PLAIN
+            cell.number_format = "#,##0." + "0" * max(2, -exponent if isinstance(exponent, int) else 2)
+        elif isinstance(content, int):
+            cell.value, cell.number_format, cell.alignment = content, "#,##0", _PLAIN
+        else:
+            put_text(cell, content or "")
+            cell.alignment = _TOP
+        return cell
+
+
+def _lines(text: str, width: int) -> int:
+    return sum(max(1, math.ceil(len(line) / width)) for line in text.split("\n"))
+
+
+def _totals(table: _Table, forecast: Forecast) -> None:
+    table.head("Action", "Documents", "Rows in all")
+    counts = forecast.counts()
+    for name, (documents, rows) in counts.items():
+        table.row(name, documents, rows, fill=_FILLS[name])
+    table.row("Sum", *(sum(part) for part in zip(*counts.values(), strict=True)), bold=True)
+    table.row("")
+    names = ("Total", "Column", "Currency", "Sheet", *(name.capitalize() for name in ACTIONS), "In the bodies")
+    table.head(*names, "Expected", "Agrees")
+    for amount in forecast.amounts:
+        table.row(*_amount(amount), bold=amount.expect is not None and amount.sheet != amount.expect)
+        if amount.unknown:
+            table.fact("", f"and {amount.unknown:,} documents whose amount Visma works out")
+    table.row("")
+    table.fact("Target", forecast.target)
+    table.fact("Workbook", f"{forecast.plan.sheet.file.name}, sheet {forecast.plan.sheet.name}")
+    table.fact("Mapping", forecast.plan.mapping.name)
+    table.fact("Duration", f"about {round(forecast.seconds):,} s. {forecast.basis}".strip())
+    table.fact("", "This is a plan: nothing was sent.")
+
+
+def _amount(amount: Amount) -> Iterable[Content]:
+    currency = {None: "all", "": "the customer's"}.get(amount.currency, amount.currency)
+    yield from (amount.name, amount.column, currency, amount.sheet)
+    yield from (amount.by_action[name] for name in ACTIONS)
+    yield from (amount.bodies, amount.expect)
+    yield "" if amount.expect is None else "yes" if amount.sheet == amount.expect else "NO"
+
+
+def _problems(table: _Table, forecast: Forecast) -> None:
+    table.head("Kind", "What", "Cell", "Column", "Value", "Message")
+    columns = letters(forecast.plan.sheet.headers)
+    found = [("problem", one) for one in forecast.plan.problems] + [("warning", one) for one in forecast.plan.warnings]
+    for kind, one in found:
+        cell = "" if one.row is None else f"{columns.get(one.column or '', 'row ')}{one.row}"
+        fill = _FILLS["blocked"] if kind == "problem" else None
+        table.row(kind, title_of(one.code), cell, one.column, one.value, one.message, fill=fill)
+    if not found:
+        table.row("none")
+    table.finish()
