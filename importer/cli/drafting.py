@@ -1,0 +1,207 @@
+"""Declare the commands about new mappings: draft one from a workbook, make an empty workbook from one."""
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from importer.cli import screen
+from importer.errors import StartError, UsageError, WorkbookError
+
+if TYPE_CHECKING:
+    from importer.drafting import Draft
+    from importer.drafting.checking import Verdict
+
+_FILE = click.Path(path_type=Path)
+_FORCE = click.option("--force", is_flag=True, help="Overwrite the file, where there is one.")
+_JSON = click.option("--json", "as_json", is_flag=True, help="Machine-readable on stdout, nothing else there.")
+_QUIET = click.option("--quiet", is_flag=True, help="Only what matters.")
+_DEBUG = click.option("--debug", is_flag=True, expose_value=False, help="Show where a failure came from.")
+
+
+@click.command()
+@click.argument("workbook", type=_FILE)
+@click.option("--endpoint", required=True, metavar="NAME", help="What each document becomes; see: endpoints.")
+@click.option("-o", "--output", type=_FILE, metavar="FILE", help="The draft; default: beside the workbook.")
+@click.option("--sheet", metavar="NAME", help="The sheet, where several are visible.")
+@click.option("--header-row", type=click.IntRange(min=1), metavar="N", help="The row of the headers, if not found.")
+@_FORCE
+@_JSON
+@_QUIET
+@_DEBUG
+def init(
+    workbook: Path,
+    endpoint: str,
+    output: Path | None,
+    sheet: str | None,
+    header_row: int | None,
+    *,
+    force: bool,
+    as_json: bool,
+    quiet: bool,
+) -> int:
+    """Draft a mapping from a workbook; what is not sure stands in it behind a #, with the reason."""
+    from importer import drafting
+    from importer.cli.inputs import print_json
+    from importer.endpoints import table
+    from importer.yamlfile import did_you_mean
+
+    if endpoint not in table():
+        raise UsageError(f"There is no endpoint {endpoint!r}. {did_you_mean(endpoint, list(table()))}")
+    target = output or workbook.with_name(f"{workbook.stem}.mapping.yaml")
+    _refuse_overwriting(target, force=force)
+    words = drafting.read_words()
+    try:
+        found = drafting.find_sheet(workbook, words, sheet=sheet, header_row=header_row)
+    except WorkbookError as error:
+        raise WorkbookError(str(error).replace("workbook: sheet: NAME", "--sheet NAME")) from error
+    draft = drafting.make_draft(
+        found, table()[endpoint], words, file=_relative(workbook, target.parent), name=workbook.stem
+    )
+    verdict = _write(target, draft, found, force=force)
+    if as_json:
+        print_json(_data(target, draft, verdict))
+    else:
+        _tell(target, draft, verdict, quiet=quiet)
+    return 0
+
+
+def _refuse_overwriting(target: Path, *, force: bool) -> None:
+    if target.exists() and not force:
+        raise UsageError(f"{str(target)!r} is there already. Name another file with -o, or overwrite it with --force.")
+
+
+def _relative(file: Path, folder: Path) -> str:
+    """Return the way from a folder to a file, with / on every system."""
+    try:
+        return Path(os.path.relpath(file.resolve(), folder.resolve())).as_posix()
+    except ValueError:  # on another drive
+        return file.resolve().as_posix()
+
+
+def _schema(folder: Path) -> str:
+    """Return where an editor finds the mapping's schema: the nearest checkout's upward, else the program's own."""
+    from importer import resources
+
+    name = "mapping.schema.json"
+    near = (up / "schemas" / name for up in folder.resolve().parents)
+    file = next((found for found in near if found.is_file()), resources.schemas() / name)
+    way = _relative(file, folder)
+    # an editor takes the address up to the first space
+    return file.resolve().as_uri() if " " in way else way
+
+
+def _write(target: Path, draft: "Draft", sheet: Any, *, force: bool) -> "Verdict":
+    """Write the draft with what `check` says of it on top.
+
+    Raises: StartError when it cannot be written.
+    """
+    from importer.drafting import written
+    from importer.drafting.checking import check_draft
+    from importer.errors import advice_for
+
+    schema = _schema(target.parent)
+    partial = target.with_name(f".{target.name}.{os.getpid()}.part")
+    try:
+        try:
+            partial.write_text(written(draft, schema), encoding="utf-8")
+            verdict = check_draft(partial, target.name, sheet)
+            with target.open("w" if force else "x", encoding="utf-8") as out:
+                out.write(written(draft, schema, verdict.said))
+        finally:
+            partial.unlink(missing_ok=True)
+    except OSError as error:
+        reason = (error.strerror or "unknown reason").lower()
+        raise StartError(f"{str(target)!r} cannot be written: {reason}. {advice_for(error)}") from None
+    return verdict
+
+
+def _data(target: Path, draft: "Draft", verdict: "Verdict") -> dict[str, Any]:
+    """Return what `init --json` prints."""
+    return {
+        "format_version": 1,
+        "exit_code": 0,
+        "draft": str(target),
+        "endpoint": draft.endpoint.name,
+        "sheet": draft.sheet,
+        "header_row": draft.header_row,
+        "rows": draft.rows,
+        "columns": [
+            {
+                "column": item.header,
+                "field": ".".join(item.path),
+                "sure": item.sure,
+                "evidence": item.evidence,
+                "doubt": item.doubt,
+            }
+            for item in draft.columns
+        ],
+        "unmatched": [left.header for left in draft.left],
+        "missing": list(draft.missing),
+        "problems": list(verdict.problems),
+        "warnings": list(verdict.warnings),
+    }
+
+
+def _tell(target: Path, draft: "Draft", verdict: "Verdict", *, quiet: bool) -> None:
+    out = screen.console()
+    out.print(f"Draft: {target}", markup=False)
+    if not quiet:
+        sure = {item.header for item in draft.columns if item.sure}
+        doubtful = {item.header for item in draft.columns} - sure
+        out.print(
+            f"Sheet {draft.sheet}, headers in row {draft.header_row}: {len(sure)} columns matched, {len(doubtful)} "
+            f"doubtful (behind a #), {len(draft.left)} matching no field.",
+            markup=False,
+        )
+    for text in draft.missing:
+        out.print(f"Missing: {text}", markup=False)
+    for text in verdict.said:
+        out.print(f"check: {text}", markup=False)
+    if not verdict.problems:
+        out.print(f"check: no problems, {screen.counted(verdict.ready, 'document')} ready.", markup=False)
+    if not quiet:
+        out.print(f"Read the draft, then: visma-import check {target}", markup=False)
+
+
+@click.command()
+@click.argument("mapping", type=_FILE)
+@click.option("-o", "--output", type=_FILE, required=True, metavar="FILE.xlsx", help="The workbook to make.")
+@_FORCE
+@_JSON
+@_QUIET
+@_DEBUG
+def workbook(mapping: Path, output: Path, *, force: bool, as_json: bool, quiet: bool) -> int:
+    """Make an empty import workbook from a mapping: headers, formats, drop-downs, instructions."""
+    from importer import blank
+    from importer.blank_mark import mark_of
+    from importer.cli.inputs import print_json
+    from importer.errors import advice_for
+    from importer.mapping_file import read_mapping
+
+    if output.suffix.lower() != ".xlsx":
+        raise UsageError(f"-o {str(output)!r}: the name must end in .xlsx.")
+    parsed = read_mapping(mapping)
+    _refuse_overwriting(output, force=force)
+    partial = output.with_name(f".{output.name}.{os.getpid()}.part")
+    try:
+        try:
+            columns = blank.write(parsed, partial)
+            partial.replace(output)
+        finally:
+            partial.unlink(missing_ok=True)
+    except OSError as error:
+        reason = (error.strerror or "unknown reason").lower()
+        raise StartError(f"{str(output)!r} cannot be written: {reason}. {advice_for(error)}") from None
+    must = [column.header for column in columns if column.mandatory]
+    if as_json:
+        version, headers = mark_of(parsed).version, [column.header for column in columns]
+        data = {"mapping": parsed.name, "version": version, "columns": headers, "mandatory": must}
+        print_json({"format_version": 1, "exit_code": 0, "workbook": str(output), **data})
+    else:
+        out = screen.console()
+        out.print(f"Workbook: {output}", markup=False)
+        if not quiet:
+            out.print(f"{screen.counted(len(columns), 'column')}, to be filled in: {', '.join(must)}.", markup=False)
+    return 0
