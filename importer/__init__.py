@@ -9,14 +9,14 @@ The modules in the order things happen:
 Imports run one way down this list of floors; tests/test_floors.py proves it:
 
     0  errors, model, resources, stop
-    1  endpoints, fields, jsontext, yamlfile, locales, sandbox
+    1  endpoints, fields, jsontext, yamlfile, locales, sandbox, grouping
     2  values, schemacheck, compare, catalogue, expect
     3  literals, expression, workbook, target, causes
     4  mapping, mapping_schema, project, api
-    5  mapping_file, convert, template, journal
-    6  findings, decide
-    7  plan, lookup
-    8  search, background, lanes, stop_rules, report, fetch, doctor, fetch_files
+    5  mapping_file, convert, template, journal, blank_mark, mapped_columns
+    6  findings, decide, oddities
+    7  plan, lookup, forecast
+    8  search, background, lanes, stop_rules, report, fetch, doctor, fetch_files, drafting, blank
     9  readback, preflight, resolve
     10  send, verify
     11  doubts

@@ -8,8 +8,21 @@ from collections.abc import Iterable
 from collections.abc import Mapping as Dictionary
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from typing import Final
 
+from importer.expect import Expectation
 from importer.model import Document, Status
+
+#: What the journal keeps of a document that was sent, and what it is called.
+_COMPARED: Final = {
+    "number": "number",
+    "reference": "reference",
+    "customer": "customer",
+    "day": "date",
+    "currency": "currency",
+    "lines": "lines",
+    "amount": "net amount",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,6 +154,28 @@ def _update_or_action(document: Document, known: Known, clock: Clock) -> Documen
         return _already(document, past) if past.state == "accepted" else _in_doubt(document, past)
     doubt = known.doubtful.get(key)
     return document if doubt is None else _waits(document, doubt)
+
+
+def since_accepted(document: Document, known: Known, expected: Dictionary[int, str]) -> str:
+    """Say what is known of the difference between a document and its last accepted version; empty without one.
+
+    `expected` holds by attempt what the journal keeps of what was sent: fingerprints tell that a content differs, not
+    where.
+    """
+    past = known.by_identity.get(document.identity)
+    past = past if past is not None and past.state == "accepted" else known.accepted.get(document.key or "")
+    if past is None or not document.fingerprint or past.fingerprint == document.fingerprint:
+        return ""
+    before, after = Expectation.load(expected.get(past.attempt_id)), Expectation.load(document.expect)
+    found = [
+        f"{name} {getattr(before, field) or 'none'} -> {getattr(after, field) or 'none'}"
+        for field, name in _COMPARED.items()
+        if getattr(before, field) != getattr(after, field)
+    ]
+    if expected.get(past.attempt_id) and before.name != after.name:
+        found.append("the name")
+    what = ", ".join(found) if found and expected.get(past.attempt_id) else "a field that the journal does not keep"
+    return f"Changed since {_day(past)} (run {past.run_id}): {what}."
 
 
 def _already(document: Document, past: Past) -> Document:

@@ -11,7 +11,9 @@ from importer.model import Fault
 
 _SPACES: Final = re.compile("[ \u00a0\u2007\u2009\u202f]")
 _MINUS: Final = "-\u2212\u2012\u2013"
-_CURRENCY: Final = r"(?:kr\.?|nok|sek|dkk|eur|isk|usd|gbp|chf|[€$£])"
+_CURRENCY: Final = (
+    r"(?:[sndi]?kr\.?|kron(?:er|or|e|a)|euroa?|dollars?|pounds?|nok|sek|dkk|eur|isk|usd|gbp|chf|us\$|[€$£])"
+)
 _APOSTROPHES: Final = "'\u2019"
 
 #: Words for yes and no by language; `""` holds everywhere.
@@ -128,7 +130,7 @@ def parse_number(text: str, where: Locale | None) -> Decimal | Fault:
     negative, body = _sign(bare)
     if where is None:
         if re.fullmatch("[0-9]+", body):
-            return Decimal(body).copy_negate() if negative else Decimal(body)
+            return _signed(Decimal(body), negative=negative is True)
         if not re.search("[0-9]", body):
             return _not_a_number(text, "")
         return Fault(
@@ -137,10 +139,10 @@ def parse_number(text: str, where: Locale | None) -> Decimal | Fault:
             f"{text!r} is text, and the mapping does not say how numbers are written. Say for instance locale: nb-NO "
             "under workbook, or make the cell a number in Excel.",
         )
-    body = _without_currency(body)
-    if not negative:
+    body = _without_currency(body, where)
+    if negative is None:
         negative, body = _sign(body)
-    number = _grouped(body, where)
+    number = _grouped(_without_dashes(body, where), where)
     if number is None:
         return _not_a_number(text, f" in {where.name}")
     if isinstance(number, str):
@@ -150,28 +152,42 @@ def parse_number(text: str, where: Locale | None) -> Decimal | Fault:
             f"{text!r} can be read in two ways in {where.name}: {number}. Make the cell a number in Excel, or write "
             "it without a separator.",
         )
-    return number.copy_negate() if negative else number
+    return _signed(number, negative=negative is True)
+
+
+def _signed(number: Decimal, *, negative: bool) -> Decimal:
+    """Return a number with its sign; there is no negative zero."""
+    return number.copy_negate() if negative and number else number
 
 
 def _not_a_number(text: str, where: str) -> Fault:
     return Fault("not_a_number", text, f"{text!r} is not a number{where}. Correct the cell.")
 
 
-def _sign(text: str) -> tuple[bool, str]:
-    """Take a leading or trailing minus, a plus or accounting parentheses off a number."""
+def _sign(text: str) -> tuple[bool | None, str]:
+    """Take a leading or trailing minus, a plus or accounting parentheses off a number; None where it has none."""
     if text.startswith("(") and text.endswith(")"):
         return True, text[1:-1].strip()
     if text[:1] and text[0] in _MINUS:
         return True, text[1:].strip()
-    if text[-1:] and text[-1] in _MINUS and text[-2:-1] not in {",", "."}:
+    if text[-1:] and text[-1] in _MINUS and text[-2:-1] not in {",", ".", ":", *_MINUS}:
         return True, text[:-1].strip()
-    return False, text[1:].strip() if text.startswith("+") else text
+    return (False, text[1:].strip()) if text.startswith("+") else (None, text)
 
 
-def _without_currency(text: str) -> str:
-    """Take a currency word off either end, and the Nordic `,-` for no decimals off the end."""
-    body = re.sub(rf"^{_CURRENCY}\s*|\s*{_CURRENCY}$", "", text, count=1, flags=re.IGNORECASE)
-    return re.sub(rf"(?<=[0-9])[,.][{_MINUS}]+$", "", body).strip()
+def _without_currency(text: str, where: Locale) -> str:
+    """Take a currency word off either end."""
+    # where the decimal mark is a point, the one of `kr.50` may be that
+    gap = r"(?<!\.)\s*|\s+" if where.decimal == "." else r"\s*"
+    return re.sub(rf"^{_CURRENCY}(?:{gap})|\s*{_CURRENCY}$", "", text, count=1, flags=re.IGNORECASE).strip()
+
+
+def _without_dashes(text: str, where: Locale) -> str:
+    """Take the dashes off that stand for no decimals: `32,-`, `32:-` and, behind the locale's own mark, `1.234,--`."""
+    match = re.fullmatch(rf"(?P<body>.*[0-9])(?P<mark>[,.:])[{_MINUS}]{{1,2}}", text)
+    if match is None or not (match["mark"] in {where.decimal, ":"} or match["body"].isdigit()):
+        return text
+    return match["body"]
 
 
 def _grouped(body: str, where: Locale) -> Decimal | str | None:
@@ -190,6 +206,9 @@ def _grouped(body: str, where: Locale) -> Decimal | str | None:
         return None
     mark, part = match["mark"], match["part"]
     whole = re.sub("[^0-9]", "", match["whole"])
+    if mark is not None and body[0] == "0":
+        # nobody groups a number that begins with zero: its mark may be meant for decimals
+        return f"{whole} or {body.replace(mark, point)}" if body.count(mark) == 1 and part is None else None
     if mark in {".", ","} and mark != where.group and part is None and body.count(mark) == 1:
         return f"{whole} or {body.replace(mark, point)}"
     return Decimal(f"{whole}.{part}" if part else whole)

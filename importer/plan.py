@@ -6,6 +6,7 @@ Pure: reads no file, opens no socket, asks no journal.
 from collections.abc import Iterator
 from collections.abc import Mapping as Dictionary
 from dataclasses import dataclass, replace
+from datetime import date
 from decimal import Decimal
 from typing import Any
 
@@ -29,6 +30,7 @@ from importer.findings import (
 )
 from importer.mapping import Mapping
 from importer.model import Document, FieldValue, Problem, Row, Status, Total
+from importer.oddities import Watch, below_zero, file_notes, hidden_rows_used, near_equal_keys
 from importer.template import BodyTemplate
 from importer.workbook import Sheet
 
@@ -67,8 +69,11 @@ def make_plan(
     sheet: Sheet,
     params: Dictionary[str, FieldValue | None],
     selection: Selection | None = None,
+    today: date | None = None,
 ) -> Plan:
     """Return the plan for a sheet, with every problem of it.
+
+    `today` is what dates are held against; without it they are held against each other only.
 
     Raises: MappingError when the body template cannot be used.
     """
@@ -79,7 +84,7 @@ def make_plan(
         rows = tuple(row.number for row in sheet.rows)
         blocked = Document(key=None, rows=rows, status=Status.INVALID, problems=tuple(missing))
         return Plan(mapping=mapping, sheet=sheet, documents=(blocked,), held=tuple(missing), problems=tuple(missing))
-    return _Maker(usable, sheet, params, selection or Selection(), template).make(missing)
+    return _Maker(usable, sheet, params, selection or Selection(), template).make(missing, today)
 
 
 class _Maker:
@@ -106,10 +111,11 @@ class _Maker:
         self.members = members
         self.sums: dict[str, Decimal | None] = {total.name: Decimal(0) for total in mapping.totals}
         self.counts: dict[str, int] = {}
+        self.watch = Watch(mapping, sheet)
         #: False where columns are missing, so that a body may be empty for that
         self.whole = True
 
-    def make(self, missing: list[Problem]) -> Plan:
+    def make(self, missing: list[Problem], today: date | None) -> Plan:
         filtered: dict[tuple[str | None, str, int], Document] = {}
         groups: dict[tuple[str | None, int], list[RowValues]] = {}
         for row in self.sheet.rows:
@@ -120,6 +126,7 @@ class _Maker:
             values = self.converter.values(row)
             values.problems += [out] if isinstance(out, Problem) else []
             self._add_up(values)
+            self.watch.see(values)
             groups.setdefault((values.key, 0 if values.key is not None else row.number), []).append(values)
         self.whole = not missing
         documents = [self._document(key, rows) for (key, _), rows in groups.items()]
@@ -134,13 +141,22 @@ class _Maker:
             documents=tuple(ordered),
             held=tuple(held),
             problems=(*held, *collapse(self.sheet, chosen, self.counts)),
-            warnings=(
-                *mapping_warnings(self.mapping),
-                *not_to_be_found(self.mapping, chosen),
-                *scattered_keys(self.sheet, chosen),
-                *mixed_lines(self.mapping, self.sheet, chosen),
-            ),
+            warnings=self._warnings(chosen, today),
             totals=totals,
+        )
+
+    def _warnings(self, chosen: list[Document], today: date | None) -> tuple[Problem, ...]:
+        """Return what is odd: about the mapping and the file first, then about documents and columns."""
+        return (
+            *mapping_warnings(self.mapping),
+            *file_notes(self.sheet),
+            *hidden_rows_used(self.mapping, self.sheet),
+            *not_to_be_found(self.mapping, chosen),
+            *scattered_keys(self.sheet, chosen),
+            *mixed_lines(self.mapping, self.sheet, chosen),
+            *near_equal_keys(self.sheet, chosen),
+            *below_zero(self.mapping, self.sheet, chosen),
+            *self.watch.warnings(today),
         )
 
     def _filtered(self, row: Row) -> Document | Problem | None:

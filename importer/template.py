@@ -178,7 +178,23 @@ def _validator(endpoint: str) -> Any:
     checker.checks("date")(_is_date)
     checker.checks("date-time")(_is_datetime)
     checker.checks("uuid")(_is_uuid)
-    return Draft7Validator(schema_of(endpoint), format_checker=checker)
+    schema = schema_of(endpoint)
+    # following a reference at each value takes more time than the checks themselves
+    return Draft7Validator(_inlined(schema, schema), format_checker=checker)
+
+
+def _inlined(node: Any, schema: Any) -> Any:
+    """Return a schema whose references within itself are replaced by what they stand for; none is circular."""
+    if isinstance(node, list):
+        return [_inlined(item, schema) for item in node]
+    if not isinstance(node, dict):
+        return node
+    if isinstance(node.get("$ref"), str):
+        found = schema
+        for step in node["$ref"].removeprefix("#/").split("/"):
+            found = found[step]
+        return _inlined(found, schema)
+    return {name: _inlined(item, schema) for name, item in node.items() if name != "definitions"}
 
 
 def _is_date(value: object) -> bool:

@@ -29,6 +29,7 @@ _FEW_DIGITS: Final = 13
 _CENTS_LOST: Final = 10**13
 _GENERAL_DIGITS: Final = 11
 _FIRST_EXCEL_DAY: Final = date(1900, 3, 1)
+_SHORTENED: Final = re.compile(r"[0-9](?:[.,][0-9]+)?[eE]\+[0-9]{2,3}")
 _ROUNDINGS: Final = {"half_up": ROUND_HALF_UP, "half_even": ROUND_HALF_EVEN}
 
 
@@ -214,6 +215,9 @@ def _text(value: CellValue, options: Options, _locale: Locale | None, number_for
         if bad is not None:
             message = f"The text holds the control character U+{ord(bad):04X}, which cannot be sent. Type it again."
             return Fault("control_character", value, message)
+        if _SHORTENED.fullmatch(value):
+            message = f"{value!r} is a long number that Excel shortened, so digits are lost. Type it again as text."
+            return Fault("shortened_number", value, message)
         return value.zfill(options.pad) if options.pad and value.isascii() and value.isdigit() else value
     if isinstance(value, Decimal):
         return _number_as_text(value, options, number_format)

@@ -18,14 +18,14 @@ FLOORS = {
     for floor, names in enumerate(
         (
             "errors model resources stop",
-            "endpoints fields jsontext yamlfile locales sandbox",
+            "endpoints fields jsontext yamlfile locales sandbox grouping",
             "values schemacheck compare catalogue expect",
             "literals expression workbook target causes",
             "mapping mapping_schema project api",
-            "mapping_file convert template journal",
-            "findings decide",
-            "plan lookup",
-            "search background lanes stop_rules report fetch doctor fetch_files",
+            "mapping_file convert template journal blank_mark mapped_columns",
+            "findings decide oddities",
+            "plan lookup forecast",
+            "search background lanes stop_rules report fetch doctor fetch_files drafting blank",
             "readback preflight resolve",
             "send verify",
             "doubts",
@@ -58,7 +58,8 @@ OFFLINE = {
         "schemacheck",
     ),
     *("compare", "catalogue", "expect", "causes", "literals", "expression", "workbook", "mapping", "mapping_schema"),
-    *("mapping_file", "convert", "template", "findings", "decide", "plan"),
+    *("mapping_file", "convert", "template", "findings", "decide", "plan", "oddities", "grouping", "forecast"),
+    *("drafting", "blank_mark", "mapped_columns"),
 }
 NETWORK_AND_DATABASE = {
     "requests",
@@ -72,7 +73,7 @@ NETWORK_AND_DATABASE = {
     "psycopg",
     "filelock",
 }
-FILE_FORMATS = {"yaml", "openpyxl"}
+FILE_FORMATS = {"yaml", "openpyxl", "xlrd"}
 
 
 @cache

@@ -1,11 +1,14 @@
 """Texts are read as numbers and dates by the declared locale and format only, exactly or not at all."""
 
+import re
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any
 
 import pytest
-from babel.numbers import format_decimal
+from babel import Locale
+from babel.dates import format_date
+from babel.numbers import format_currency, format_decimal
 from converting import DAY, code, field, where
 from hypothesis import given
 from hypothesis import strategies as st
@@ -53,6 +56,21 @@ GROUPS_BY_POINT = ("da-DK", "de-DE")
         ("1234", (None, *LOCALES), "1234"),
         ("-12", (None, *LOCALES), "-12"),
         ("007", (None, *LOCALES), "7"),
+        ("1.234,-", GROUPS_BY_POINT, "1234"),
+        ("32,--", COMMA, "32"),
+        ("32,\u2013", COMMA, "32"),
+        ("32:-", LOCALES, "32"),
+        ("-32,-", COMMA, "-32"),
+        ("(kr 1 234,50)", COMMA, "-1234.50"),
+        ("kr (32,00)", COMMA, "-32.00"),
+        ("32,00- kr", COMMA, "-32.00"),
+        ("32 kroner", COMMA, "32"),
+        ("32,50 kronor", COMMA, "32.50"),
+        ("32,50 euroa", COMMA, "32.50"),
+        ("US$ 1,234.50", ("en-GB",), "1234.50"),
+        ("kr. 50", (*LOCALES,), "50"),
+        ("-0", (None, *LOCALES), "0"),
+        ("+5", LOCALES, "5"),
     ],
 )
 def test_a_number_is_read_as_its_locale_writes_it(text: str, locales: tuple[str | None, ...], number: str) -> None:
@@ -106,6 +124,16 @@ def test_a_number_is_read_as_its_locale_writes_it(text: str, locales: tuple[str 
         ("NULL", (None, *LOCALES)),
         ("a", (None, *LOCALES)),
         ("1/2", (None, *LOCALES)),
+        ("+-5", (None, *LOCALES)),
+        ("++5", (None, *LOCALES)),
+        ("+(5)", (None, *LOCALES)),
+        ("0.500", (None, *COMMA)),
+        ("0,500", (None, "en-GB")),
+        ("00 123", (None, *LOCALES)),
+        ("1.234,-", ("en-GB", *NORDIC_SPACE)),
+        ("kr.50", (None, "en-GB")),
+        ("1\u200b234", (None, *LOCALES)),
+        ("kr 32 NOK", (None, *LOCALES)),
     ],
 )
 def test_a_text_that_may_be_another_number_is_refused(text: str, locales: tuple[str | None, ...]) -> None:
@@ -129,13 +157,64 @@ def test_what_a_locale_writes_it_reads_back(number: Decimal, name: str) -> None:
     assert parse_number(written, locale(name)) == number
 
 
+#: As people and programs change what a locale writes: other spaces, other minus signs, the minus behind.
+SPACES = (" ", "\u00a0", "\u2007", "\u2009", "\u202f")
+MINUSES = ("-", "\u2212", "\u2012", "\u2013")
+CURRENCIES = ("NOK", "SEK", "DKK", "EUR", "USD", "GBP", "CHF", "ISK")
+
+
+@given(
+    AMOUNTS,
+    st.sampled_from(LOCALES),
+    st.sampled_from(CURRENCIES),
+    st.sampled_from(("standard", "accounting")),
+    st.sampled_from(SPACES),
+    st.sampled_from(MINUSES),
+)
+def test_what_a_locale_writes_with_a_currency_it_reads_back(
+    number: Decimal, name: str, currency: str, style: Any, space: str, minus: str
+) -> None:
+    """C5, C6: an amount with its currency or in parentheses is the same decimal with any space or minus."""
+    options: dict[str, Any] = {"currency_digits": False, "decimal_quantization": False}
+    written = format_currency(number, currency, locale=name.replace("-", "_"), format_type=style, **options)
+    typed = re.sub("[\u00a0\u202f]", space, written).replace("\u2212", "-").replace("-", minus)
+
+    assert parse_number(typed, locale(name)) == number
+
+
+@given(AMOUNTS, st.sampled_from(LOCALES), st.sampled_from(MINUSES))
+def test_a_minus_behind_is_the_minus_before(number: Decimal, name: str, minus: str) -> None:
+    """C5: accounting programs write `32,00-` for what others write `-32,00`."""
+    written = format_decimal(abs(number), locale=name.replace("-", "_"), decimal_quantization=False)
+
+    assert parse_number(written + minus, locale(name)) == -abs(number)
+
+
+@given(AMOUNTS, st.sampled_from(LOCALES), st.sampled_from(LOCALES))
+def test_another_locale_reads_the_same_or_refuses_unless_its_own_marks_say_otherwise(
+    number: Decimal, writer: str, reader: str
+) -> None:
+    """C5: what one locale writes another never reads as a hundredfold: only one mark in its own sense may differ."""
+    written = format_decimal(number, locale=writer.replace("-", "_"), decimal_quantization=False)
+    result = parse_number(written, locale(reader))
+
+    if not isinstance(result, Fault) and result != number:
+        known = locale(reader)
+        (mark,) = {char for char in written if char in ".,"}
+        whole, _, part = written.partition(mark)
+        assert mark in {known.decimal, known.group}
+        assert len(part) == 3 or mark == known.group
+        assert whole.strip("-\u2212")[:1] != "0" or mark == known.decimal
+
+
 @given(st.from_regex(r"-?[0-9]{1,3}[.,][0-9]{3}", fullmatch=True), st.sampled_from((None, *LOCALES)))
 def test_one_mark_before_three_digits_is_never_taken_silently(text: str, name: str | None) -> None:
     """`1.000` is one or a thousand: it is read only where the locale uses that very mark, and then in its sense."""
     known, result = where(name), parse_number(text, where(name))
     mark = "." if "." in text else ","
 
-    if known is None or mark not in {known.decimal, known.group}:
+    no_group = known is not None and mark == known.group and text.lstrip("-").startswith("0")
+    if known is None or mark not in {known.decimal, known.group} or no_group:
         assert isinstance(result, Fault)
     else:
         assert result == Decimal(text.replace(mark, "." if mark == known.decimal else ""))
@@ -219,6 +298,22 @@ def test_a_date_that_must_be_guessed_is_refused(text: Any, form: str | None, nam
     result = field(text, Kind.DATE, name, date_format=DateFormat(form) if form else None)
 
     assert code(result) in {"not_a_date", "date_format"}
+
+
+@given(st.dates(date(1900, 3, 1), date(2099, 12, 31)), st.sampled_from(LOCALES))
+def test_a_day_that_a_locale_writes_is_the_same_day_in_every_locale_that_reads_it(day: date, name: str) -> None:
+    """C9: the short form with the whole year is read back; no other locale of the seven makes another day of it."""
+    short = str(format_pattern(name))
+    written = format_date(day, re.sub("y+", "yyyy", short), locale=name.replace("-", "_"))
+    found = {other: field(written, Kind.DATE, other) for other in LOCALES}
+
+    assert found[name] == day
+    assert {other: result for other, result in found.items() if not isinstance(result, Fault) and result != day} == {}
+
+
+def format_pattern(name: str) -> Any:
+    """Return how a locale writes a date briefly, by Babel."""
+    return Locale.parse(name.replace("-", "_")).date_formats["short"].pattern
 
 
 @pytest.mark.parametrize(

@@ -81,7 +81,7 @@ class Office:
         self.put(mapping, headers, *rows)
         self.runs += 1
         folder = self.project / "reports" / str(self.runs)
-        code = self.say("run", "--yes", "--quiet", "--report", str(folder))
+        code = self.say("run", "--yes", "--quiet", "--workers", "1", "--report", str(folder))
         documents = json.loads((folder / "results.json").read_text(encoding="utf-8"))["documents"]
         return code, [each["status"] for each in documents], [each["message"] for each in documents]
 

@@ -8,6 +8,7 @@ from typing import Any, Final
 import click
 
 from importer import __version__
+from importer.cli.drafting import init, workbook
 from importer.cli.keeping import JOURNAL as _JOURNAL
 from importer.cli.keeping import history, journal
 from importer.cli.reading import doctor, fetch
@@ -77,23 +78,33 @@ def check(report_folder: Path | None, *, as_json: bool, quiet: bool, **given: An
     from importer.cli import inputs
 
     found = inputs.read_input(**given)
+    notes: list[str] = []
     if report_folder is not None:
         from importer.cli.reporting import report_check
 
-        report_check(found, report_folder)
+        notes = report_check(found, report_folder)
     code = StartError.exit_code if found.plan.problems else 0
     if as_json:
         inputs.print_json(inputs.check_data(found, code))
     else:
-        inputs.show_check(found, report_folder, quiet=quiet)
+        inputs.show_check(found, notes, report_folder, quiet=quiet)
     return code
 
 
 @cli.command()
-@_with(*_INPUT, _TARGET, _WORKERS, _SETTLE_AFTER, _JOURNAL, *_EVERYWHERE)
+@_with(
+    *_INPUT,
+    _TARGET,
+    _WORKERS,
+    _SETTLE_AFTER,
+    _JOURNAL,
+    click.option("-o", "--output", type=_FILE, metavar="FILE.xlsx", help="Write the plan as a workbook too."),
+    *_EVERYWHERE,
+)
 def plan(
     target: str | None,
     where: str | None,
+    output: Path | None,
     workers: int,
     settle_after: int,
     *,
@@ -111,7 +122,8 @@ def plan(
     found = inputs.read_input(**given)
     project.make_private()
     manner = sending.Manner(workers=workers, settle_after_s=settle_after, rules=StopRules())
-    return planning.show_plan(found, project, chosen, where or project.journal, manner, as_json=as_json, quiet=quiet)
+    journal = where or project.journal
+    return planning.show_plan(found, project, chosen, journal, manner, output, as_json=as_json, quiet=quiet)
 
 
 @cli.command()
@@ -268,6 +280,8 @@ def resolve(
         journal.close()
 
 
+cli.add_command(init)
+cli.add_command(workbook)
 cli.add_command(fetch)
 cli.add_command(history)
 cli.add_command(journal)

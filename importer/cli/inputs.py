@@ -1,15 +1,19 @@
 """What a command was given: mapping, workbook and parameters, read into the plan that check and run share."""
 
 import json
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from importer import workbook as workbooks
+from importer.blank_mark import carried_mark, outdated
 from importer.causes import Catalogue, language_of, load_causes
-from importer.cli import screen
+from importer.cli import listing, screen
 from importer.cli.stream import say
 from importer.errors import StartError, UsageError, WorkbookError, advice_for
+from importer.grouping import Cause, causes
 from importer.jsontext import plain
 from importer.mapping import Mapping, parameter_values
 from importer.mapping_file import read_mapping
@@ -18,6 +22,9 @@ from importer.plan import Plan, Selection, make_plan
 from importer.project import Project
 from importer.values import clean
 from importer.yamlfile import did_you_mean
+
+#: As many places of a cause are listed; its problems name all of them.
+_MAX_PLACES: Final = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,19 +55,23 @@ def read_input(
     """
     parsed = read_mapping(mapping)
     values = parameter_values(parsed, _pairs(param))
-    causes = load_causes(parsed.source.path.parent)
+    known = load_causes(parsed.source.path.parent)
     file = workbook or parsed.workbook.file
     if file is None:
         raise UsageError("Name the workbook: on the command line after the mapping, or in it under workbook: file.")
     digest = workbooks.sha256(file)
-    sheet = workbooks.read(file, sheet=parsed.workbook.sheet, header_row=parsed.workbook.header_row)
+    spec = parsed.workbook
+    sheet = workbooks.read(
+        file, sheet=spec.sheet, header_row=spec.header_row, encoding=spec.encoding, delimiter=spec.delimiter
+    )
     selection = Selection(limit=limit, only=frozenset(clean(key) for key in only))
-    plan = make_plan(parsed, sheet, values, selection)
+    plan = make_plan(parsed, sheet, values, selection, today=datetime.now(UTC).date())
+    plan = replace(plan, warnings=(*outdated(parsed, carried_mark(file)), *plan.warnings))
     keys = [document.key for document in plan.documents if document.key is not None]
     for key in sorted(selection.only - set(keys)):
         hint = did_you_mean(key, keys)
         raise UsageError(f"--only: the workbook has no document with the key {key!r}. {hint}".rstrip())
-    return Input(parsed, file, digest, plan, causes)
+    return Input(parsed, file, digest, plan, known)
 
 
 def _pairs(params: tuple[str, ...]) -> dict[str, str]:
@@ -83,6 +94,11 @@ def keep_workbook(found: Input, project: Project) -> None:
     try:
         project.make_private()
         digest = project.keep_workbook(found.workbook)
+        if found.plan.sheet.layout is not None:
+            # the copy of a text file does not tell how the mapping said it is to be read
+            workbooks.layout_file(project.workbook_copy(digest)).write_text(
+                found.plan.sheet.layout.dump(), encoding="utf-8"
+            )
     except OSError as error:
         reason = (error.strerror or "unknown reason").lower()
         raise StartError(
@@ -121,8 +137,19 @@ def check_data(found: Input, code: int) -> dict[str, Any]:
         "documents": {"ready": ready, **counts},
         "totals": [_total(total) for total in plan.totals],
         "errors": [],
+        "causes": [_cause(cause) for cause in causes(listing.cells(plan), plan.sheet.headers)],
         "problems": [asdict(problem) for problem in plan.problems],
         "warnings": [asdict(problem) for problem in plan.warnings],
+    }
+
+
+def _cause(cause: Cause) -> dict[str, Any]:
+    return {
+        "code": cause.code,
+        "title": cause.title,
+        "column": cause.column,
+        "count": cause.count,
+        "places": list(cause.places[:_MAX_PLACES]),
     }
 
 
@@ -134,22 +161,30 @@ def _total(total: Total) -> dict[str, str | None]:
     }
 
 
-def show_check(found: Input, report_folder: Path | None, *, quiet: bool) -> None:
+def show_check(found: Input, notes: Sequence[str], report_folder: Path | None, *, quiet: bool) -> None:
     """Print what `check` found, for people."""
     out, plan = screen.console(), found.plan
-    screen.plan_problems(out, plan.problems, plan.warnings, plan.sheet.headers, quiet=quiet)
+    listing.findings(out, plan, quiet=quiet)
     data = check_data(found, 0)["documents"]
-    out.print(
-        f"{found.workbook.name}, sheet {plan.sheet.name}: {plan.rows_read} rows, {data['ready']} documents ready, "
-        f"{data['invalid']} invalid, {data['filtered']} left out.",
-        markup=False,
+    how = f" ({plan.sheet.layout})" if plan.sheet.layout else ""
+    screen.told(
+        out,
+        f"{found.workbook.name}{how}, sheet {plan.sheet.name}: {plan.rows_read:,} rows, "
+        f"{data['ready']:,} documents ready, {data['invalid']:,} invalid, {data['filtered']:,} left out.",
+        0,
     )
     screen.inserted(out, found.mapping.endpoint, plan.documents)
     screen.totals(out, plan.totals)
+    for note in notes:
+        out.print(note, markup=False)
     if report_folder is not None:
         out.print(f"Report: {report_folder}", markup=False)
     count = len(plan.problems)
-    out.print(f"{screen.counted(count, 'problem')}. Correct them and check again." if count else "No problems.")
+    if not count:
+        screen.told(out, "No problems. Nothing was sent: visma-import plan shows what a run would do.", 0)
+        return
+    hint = " --report DIR writes the sheet with each of them marked." if report_folder is None else ""
+    screen.told(out, f"{screen.counted(count, 'problem')}. Correct them and check again.{hint}", 0)
 
 
 def refuse_to_start(found: Input, *, as_json: bool, quiet: bool) -> int:
@@ -159,10 +194,9 @@ def refuse_to_start(found: Input, *, as_json: bool, quiet: bool) -> int:
         print_json(check_data(found, StartError.exit_code))
         return StartError.exit_code
     out = screen.console()
-    screen.plan_problems(out, plan.problems, plan.warnings, plan.sheet.headers, quiet=quiet)
+    listing.findings(out, plan, quiet=quiet)
     good = sum(document.status is None for document in plan.documents)
     hint = "" if plan.held or not good else f" --skip-invalid sends the {good} good documents all the same."
-    out.print(
-        f"{screen.counted(len(plan.problems), 'problem')}, so nothing was sent. Correct them and run again.{hint}"
-    )
+    count = screen.counted(len(plan.problems), "problem")
+    screen.told(out, f"{count}, so nothing was sent. Correct them and run again.{hint}", 0)
     return StartError.exit_code

@@ -1,7 +1,9 @@
 """Write what people read in the terminal: problems, summaries, progress. Decides nothing."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from decimal import Decimal
+from textwrap import wrap
 from typing import Any, Final
 
 from rich.console import Console
@@ -13,12 +15,13 @@ from importer.causes import Group, headline
 from importer.cli.stream import say
 from importer.endpoints import Endpoint
 from importer.findings import inserted_lines
-from importer.model import Document, Outcome, Problem, RunRecord, Status, Total
+from importer.model import Document, Outcome, RunRecord, Status, Total
 from importer.report.words import MEANINGS
 from importer.values import shown
 
 _MAX_SHOWN: Final = 200
-_MAX_PLACES: Final = 6
+#: Texts are never wrapped narrower than this.
+_NARROW: Final = 30
 _COLOURS: Final = {
     Status.ACCEPTED: "green",
     Status.ALREADY_ACCEPTED: "cyan",
@@ -44,61 +47,26 @@ def console(*, error: bool = False) -> Console:
     return _Console(stderr=error, highlight=False)
 
 
-def place(problem: Problem, columns: Sequence[str | None]) -> str:
-    """Write where a problem is, as Excel would: `Invoices!C7`."""
-    from openpyxl.utils import get_column_letter
-
-    sheet = problem.sheet or ""
-    if problem.row is None:
-        return sheet
-    if problem.column in columns:
-        return f"{sheet}!{get_column_letter(columns.index(problem.column) + 1)}{problem.row}"
-    return f"{sheet} row {problem.row}"
-
-
-def problems(out: Console, found: Sequence[Problem], columns: Sequence[str | None], *, heading: str) -> None:
-    """Print problems with place, column, value and what to do; those that read the same together."""
-    if not found:
-        return
-    out.print(f"[bold]{escape(heading)}[/]")
-    alike: dict[tuple[str | None, str], list[Problem]] = {}
-    for problem in found:
-        alike.setdefault((problem.column, problem.message), []).append(problem)
-    for (column, message), group in list(alike.items())[:_MAX_SHOWN]:
-        places = [place(problem, columns) for problem in group]
-        parts = [
-            ", ".join(places[:_MAX_PLACES]) + (f" and {len(places) - _MAX_PLACES} more" if places[_MAX_PLACES:] else "")
-        ]
-        if column:
-            parts.append(column)
-        values = list(dict.fromkeys(problem.value for problem in group if problem.value is not None))
-        if values and repr(values[0]) not in message:
-            parts.append(", ".join(repr(value[:80]) for value in values[:_MAX_PLACES]))
-        head = "  ".join(filter(None, parts))
-        if head:
-            out.print(f"  [yellow]{escape(head)}[/]")
-        out.print(f"    {escape(message)}")
-    if len(alike) > _MAX_SHOWN:
-        out.print(f"  ... and {len(alike) - _MAX_SHOWN} more; --json lists them all.")
-
-
-def plan_problems(
-    out: Console,
-    found: Sequence[Problem],
-    warnings: Sequence[Problem],
-    columns: Sequence[str | None],
-    *,
-    quiet: bool,
-) -> None:
-    """Print the warnings and the problems of a plan."""
-    if not quiet:
-        problems(out, warnings, columns, heading=f"{counted(len(warnings), 'warning')}:")
-    problems(out, found, columns, heading=f"{counted(len(found), 'problem')}:")
+def told(out: Console, text: str, indent: int) -> None:
+    """Print a text indented; on a terminal wrapped between words, elsewhere on one line, so that it can be searched."""
+    margin = " " * indent
+    width = max(out.width - 1 - indent, _NARROW)
+    for line in text.splitlines():
+        parts = wrap(line, width, break_long_words=False, break_on_hyphens=False) if out.is_terminal else [line]
+        for part in parts:
+            out.print(margin + part, markup=False)
 
 
 def counted(number: int, word: str) -> str:
     """Write a count with its word: `1 problem`, `2 problems`."""
-    return f"{number} {word}" if number == 1 else f"{number} {word}s"
+    return f"{number} {word}" if number == 1 else f"{number:,} {word}s"
+
+
+def decimals_of(numbers: Iterable[Decimal | None]) -> int:
+    """Return how many decimals amounts are written with, so that they line up: none, or at least two."""
+    exponents = [number.normalize().as_tuple().exponent for number in numbers if number]
+    most = max((-exponent for exponent in exponents if isinstance(exponent, int)), default=0)
+    return max(most, 2) if most > 0 else 0
 
 
 def printable(text: str) -> str:

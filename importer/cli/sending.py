@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from importer.causes import explain_verdict, group
-from importer.cli import screen
+from importer.cli import listing, screen
 from importer.cli.connection import Connection, connected, resolver_for
 from importer.cli.inputs import Input
 from importer.cli.interrupts import watching
@@ -19,6 +19,7 @@ from importer.cli.reporting import Options, conclude, new_record, rebuild_report
 from importer.decide import Clock, Known, decide
 from importer.doubts import Doubts
 from importer.errors import ImportFailed, JournalError, StartError
+from importer.forecast import OWN, net_amounts
 from importer.journal import Journal
 from importer.lookup import prepare, probe
 from importer.model import Document, Outcome, RunRecord, Status
@@ -89,7 +90,7 @@ def _send(errand: Errand, stop: Stop, flight: Flight) -> tuple[RunRecord, list[O
         check_equations(record, first_outcomes(documents))
         if not options.quiet:
             _announce(screen.console(error=options.json), given, target, documents)
-        _confirm(target, _to_send(documents), yes=manner.yes)
+        _confirm(target, _what(given, documents), yes=manner.yes or not _to_send(documents))
         doubts.adopt(documents)
         progress.total = _to_send(documents)
         job = Run(
@@ -167,33 +168,42 @@ def _explainer(given: Input) -> Callable[[str], str]:
     return lambda message: explain_verdict(given.causes, message, endpoint, language)
 
 
-def _confirm(target: Target, count: int, *, yes: bool) -> None:
-    """Ask before anything is sent to a real company.
+def _confirm(target: Target, what: str, *, yes: bool) -> None:
+    """Ask before anything is sent to a real company; `what` says how many documents and how much they add up to.
 
     Raises: StartError when nobody can be asked or the answer is no.
     """
-    if target.simulated or yes or not count:
+    if target.simulated or yes:
         return
     if not sys.stdin.isatty():
         raise StartError(f"Nobody can be asked here whether to send to {target.name!r}. Say --yes. Nothing was sent.")
     if target.production:
-        typed = click.prompt(f"{count} documents go to PRODUCTION. Type the target's name to send them", err=True)
+        typed = click.prompt(f"This is PRODUCTION: {what}. Type the target's name to send", err=True)
         agreed = typed.strip() == target.name
     else:
-        agreed = click.confirm(f"Send {count} documents to {target.name}?", err=True)
+        agreed = click.confirm(f"Send {what} to {target.name}?", err=True)
     if not agreed:
         raise StartError("Nothing was sent.")
 
 
 def _announce(out: Any, given: Input, target: Target, documents: Sequence[Document]) -> None:
     out.print(NOTICE if target.simulated else f"Target {target.name} ({target.base_url})", markup=False)
-    to_send = _to_send(documents)
     name, sheet = given.workbook.name, given.plan.sheet
-    out.print(
-        f"{name}, sheet {sheet.name}: {given.plan.rows_read} rows, {len(documents)} documents, {to_send} to send.",
-        markup=False,
-    )
-    screen.problems(out, given.plan.warnings, sheet.headers, heading=f"{len(given.plan.warnings)} warnings")
+    left = {status: sum(document.status is status for document in documents) for status in Status}
+    others = "".join(f", {count:,} {status.value.replace('_', ' ')}" for status, count in left.items() if count)
+    out.print(f"{name}, sheet {sheet.name}: {given.plan.rows_read:,} rows, {len(documents):,} documents.", markup=False)
+    out.print(f"To send: {_what(given, documents)}{others}.", markup=False)
+    screen.totals(out, given.plan.totals)
+    listing.warnings(out, given.plan)
+
+
+def _what(given: Input, documents: Sequence[Document]) -> str:
+    """Say how many documents would be sent, and how much they add up to by currency."""
+    count = screen.counted(_to_send(documents), "document")
+    found = [(one.bodies, one.currency or OWN) for one in net_amounts(given.mapping, documents) if one.bodies]
+    decimals = screen.decimals_of(amount for amount, _ in found)
+    sums = [f"{amount:,.{decimals}f} {currency}" for amount, currency in found]
+    return f"{count} ({', '.join(sums)} net)" if sums else count
 
 
 def _to_send(documents: Sequence[Document]) -> int:

@@ -1,0 +1,208 @@
+"""Say what a run would do: with each document, how much by action and currency, how long. Pure.
+
+Amounts are added up from the sheet, and once more from the rendered bodies: two sums of the same thing, taken at both
+ends of the way, show a value that was changed on it.
+"""
+
+import json
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Mapping as Dictionary
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from typing import Any, Final
+
+from importer.convert import Converter
+from importer.expect import Expectation
+from importer.fields import Kind
+from importer.mapping import Mapping, Rule, TotalSpec
+from importer.model import Document, Problem, Row, Status, Total
+from importer.plan import Plan
+from importer.yamlfile import Step
+
+#: What a run would do with a document, in the order in which people ask.
+ACTIONS: Final = ("send", "skip", "blocked")
+#: The total that needs no declaration.
+NET: Final = "Quantity x unit price"
+#: What stands for a currency that documents do not name, so that Visma takes the one of the customer.
+OWN: Final = "in the customer's currency"
+_NUMBERS: Final = frozenset({Kind.DECIMAL, Kind.INTEGER})
+_BLOCKED: Final = frozenset({Status.INVALID, Status.UNKNOWN, Status.CHANGED, Status.REJECTED})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Amount:
+    """Hold one control total of a plan, or its part in one currency."""
+
+    name: str
+    #: the column's header; None for what is added up from the bodies alone
+    column: str | None = None
+    #: None for all currencies together; empty where the documents say none, so that Visma takes the customer's
+    currency: str | None = None
+    #: over all rows that no rule filters; None where a cell cannot be read
+    sheet: Decimal | None = None
+    #: over the rows of the documents of each action; None where a cell cannot be read
+    by_action: Dictionary[str, Decimal | None]
+    #: over the bodies of the documents to send; None where they do not hold it
+    bodies: Decimal | None = None
+    expect: Decimal | None = None
+    #: documents to send of which the amount is not known before Visma has worked it out
+    unknown: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Forecast:
+    """Hold what a run of a plan would do at a target."""
+
+    plan: Plan
+    target: str
+    #: True where the target is the simulated API
+    simulated: bool
+    #: decided by what the journal and the API know
+    documents: tuple[Document, ...]
+    #: by position of the document: how it differs from its last accepted version
+    changes: Dictionary[int, str]
+    amounts: tuple[Amount, ...]
+    seconds: float
+    #: what the duration was reckoned from
+    basis: str
+
+    @property
+    def to_send(self) -> tuple[Document, ...]:
+        """Return the documents that would be sent, in the order of the sheet."""
+        return tuple(document for document in self.documents if document.status is None)
+
+    def counts(self) -> dict[str, tuple[int, int]]:
+        """Count documents and rows by action."""
+        found = dict.fromkeys(ACTIONS, (0, 0))
+        for document in self.documents:
+            documents, rows = found[action(document)]
+            found[action(document)] = documents + 1, rows + len(document.rows)
+        return found
+
+    def reason(self, position: int) -> str:
+        """Say why a document is skipped or blocked, and how it differs from its last accepted version."""
+        document = self.documents[position]
+        told = [document.message, *(_placed(document, problem) for problem in document.problems)]
+        return "\n".join(dict.fromkeys(filter(None, [*told, self.changes.get(position, "")])))
+
+
+def _placed(document: Document, problem: Problem) -> str:
+    """Write a problem with its column before it, and its row where the document has several."""
+    row = f"row {problem.row}" if problem.row is not None and len(document.rows) > 1 else ""
+    place = ", ".join(filter(None, [row, problem.column]))
+    return f"{place}: {problem.message}" if place else problem.message
+
+
+def action(document: Document) -> str:
+    """Tell what a run would do with a document."""
+    if document.status is None:
+        return "send"
+    return "blocked" if document.status in _BLOCKED or document.waits else "skip"
+
+
+def control_totals(plan: Plan, documents: Sequence[Document]) -> list[Amount]:
+    """Return the totals of a plan whose documents were decided: the declared ones, then what the bodies tell.
+
+    A total that holds several currencies is followed by its part in each.
+    """
+    counted = [document for document in documents if document.status is not Status.FILTERED]
+    currencies = {document.rows: Expectation.load(document.expect).currency or "" for document in counted}
+    found: list[Amount] = []
+    for spec, total in zip(plan.mapping.totals, plan.totals, strict=False):
+        found += _declared(plan, spec, total, counted, lambda document: currencies[document.rows])
+    return [*found, *net_amounts(plan.mapping, counted)]
+
+
+def _declared(
+    plan: Plan, spec: TotalSpec, total: Total, documents: Sequence[Document], currency: Callable[[Document], str]
+) -> Iterator[Amount]:
+    if spec.column not in plan.sheet.columns:
+        return
+    rows = {row.number: row for row in plan.sheet.rows}
+    converter = Converter(plan.mapping, plan.sheet, {})
+    rule = _feeding(plan.mapping, spec.column)
+
+    def part(name: str | None, members: Sequence[Document]) -> Amount:
+        by_action = {
+            wanted: _sum(converter, (rows[row] for d in members if action(d) == wanted for row in d.rows), spec.column)
+            for wanted in ACTIONS
+        }
+        bodies = _in_bodies(plan.mapping, *rule, members) if rule else None
+        return Amount(name=spec.name, column=spec.column, currency=name, by_action=by_action, bodies=bodies)
+
+    yield replace(part(None, documents), sheet=total.sum, expect=total.expect)
+    groups: dict[str, list[Document]] = {}
+    for document in documents:
+        groups.setdefault(currency(document) if document.body else "not known", []).append(document)
+    for name in sorted(groups) if len(groups) > 1 else ():
+        yield part(name, groups[name])
+
+
+def _sum(converter: Converter, rows: Iterable[Row], column: str) -> Decimal | None:
+    total = Decimal(0)
+    for row in rows:
+        number = converter.number(row, column)
+        if not isinstance(number, Decimal):
+            return None
+        total += number
+    return total
+
+
+def _feeding(mapping: Mapping, column: str) -> tuple[Rule, bool] | None:
+    """Return the rule that takes its number from a column, and whether it is one of lines."""
+    for rules, of_line in ((mapping.lines, True), (mapping.fields, False)):
+        for rule in rules:
+            if rule.column == column and rule.options.kind in _NUMBERS and not rule.options.codes:
+                return rule, of_line
+    return None
+
+
+def _in_bodies(mapping: Mapping, rule: Rule, of_line: bool, documents: Iterable[Document]) -> Decimal | None:
+    """Add up a field over the bodies of the documents to send; None where none of them holds it."""
+    total: Decimal | None = None
+    for document in documents:
+        if action(document) != "send" or not document.body:
+            continue
+        body = parsed(document.body)
+        parts = body.get(mapping.endpoint.lines or "", []) if of_line else [body]
+        for one in parts:
+            value = _at(one, rule.target)
+            if isinstance(value, Decimal):
+                total = value if total is None else total + value
+    return total
+
+
+def parsed(body: bytes) -> Any:
+    """Return a body as data with exact numbers."""
+    return json.loads(body, parse_float=Decimal, parse_int=Decimal)
+
+
+def _at(node: Any, target: tuple[Step, ...]) -> Any:
+    for step in target:
+        if isinstance(node, dict) and set(node) == {"value"}:
+            node = node["value"]
+        if isinstance(node, dict) and step in node:
+            node = node[step]
+        else:
+            return None
+    return node["value"] if isinstance(node, dict) and set(node) == {"value"} else node
+
+
+def net_amounts(mapping: Mapping, documents: Iterable[Document]) -> Iterator[Amount]:
+    """Yield the net amounts that the bodies tell, by currency; nothing where documents have none."""
+    if mapping.endpoint.kind != "create" or mapping.endpoint.lines is None:
+        return
+    sums: dict[str, dict[str, Decimal]] = {}
+    unknown: dict[str, int] = {}
+    for document in documents:
+        if not document.body:
+            continue
+        expected, wanted = Expectation.load(document.expect), action(document)
+        by_action = sums.setdefault(expected.currency or "", dict.fromkeys(ACTIONS, Decimal(0)))
+        if expected.amount is not None:
+            by_action[wanted] += Decimal(expected.amount)
+        elif wanted == "send":
+            unknown[expected.currency or ""] = unknown.get(expected.currency or "", 0) + 1
+    for name, by_action in sorted(sums.items()):
+        missing = unknown.get(name, 0)
+        yield Amount(name=NET, currency=name, by_action=by_action, bodies=by_action["send"], unknown=missing)
