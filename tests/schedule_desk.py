@@ -150,7 +150,8 @@ class Desk:
             self.oracle.wrong("other", f"{one.command} ended with exit code {one.code}: {one.said}")
         if one.code == 3 and alone and sent:
             self.oracle.wrong("lost", f"exit code 3 although something was sent: {one.said}")
-        if "Traceback" in one.said and one.code not in {3, 5, 6}:
+        # --debug shows one with a refusal; a blow may fall between the two
+        if "Traceback" in one.said and one.code not in {3, 5, 6} and not struck:
             self.oracle.wrong("other", f"{one.command} showed a traceback: {one.said}")
 
     def pass_time(self, seconds: float) -> None:

@@ -138,8 +138,8 @@ class Oracle:
         self.figures.statuses.update(counted)
         if counted != {name: count["documents"] for name, count in data["counts"].items() if count["documents"]}:
             self.wrong("other", f"the counts do not add up: {counted}, {data['counts']}")
-        # beside it another may have settled what it ended in doubt over, before its report was written
-        settled = code == 5 and not alone and "unknown" not in counted
+        # beside it another may have settled what it ended in doubt over or was refused, before its report was written
+        settled = code in {4, 5} and not alone and "unknown" not in counted
         fits = (code == 5) == ("unknown" in counted) and (code == 0) == (set(counted) <= _THERE)
         if data["exit_code"] != code or not (fits or settled):
             self.wrong("other", f"exit code {code}, in results.json {data['exit_code']}, for {counted}")
