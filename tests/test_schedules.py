@@ -32,5 +32,5 @@ def test_random_schedules_of_faults_kills_and_people_never_double_lose_or_lie(tm
     assert figures.schedules >= SCHEDULES
     assert not figures.wrong
     assert figures.kills >= SCHEDULES / 10, "hardly anything was killed"
-    assert len(figures.faults) >= 10, "hardly anything went wrong"
+    assert len(figures.faults) >= 5, "hardly anything went wrong"
     assert figures.by_looking > 0
