@@ -179,7 +179,7 @@ def test_the_first_and_the_last_document_are_shown_as_they_are_sent(tmp_path: Pa
     data = plan_json(project)
     shown = command("plan", "mapping.yaml", cwd=project)[1]
     written = attempts(project) if (project / ".visma-import" / "journal.db").exists() else []
-    run_here(project)
+    run_here(project, "--workers", "1")
     held = [
         document["body"] for document in inspect.documents(project / ".visma-import" / "sandbox", "customerInvoice")
     ]
