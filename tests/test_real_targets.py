@@ -136,7 +136,9 @@ def test_the_end_of_a_token_and_of_a_window_only_make_a_long_run_wait(tmp_path: 
         code, out, err = command(*SEND, cwd=project)
         assert (code, counts(project)) == (0, {"accepted": MANY}), out + err
         assert held(project) == everything(MANY)
-        assert (tokens_asked(box), statuses(box, 401)) == (2, 1)
+        # each of two workers may have been turned away once before one of them renewed it
+        assert tokens_asked(box) == 2
+        assert 1 <= statuses(box, 401) <= 2
 
 
 def test_a_full_window_is_told_and_waited_for(tmp_path: Path) -> None:
