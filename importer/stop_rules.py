@@ -7,6 +7,8 @@ from typing import Final
 
 #: Doubtful ends in a row after which the run reads something before it goes on.
 DOUBTS: Final = 5
+#: How long to wait after the first try without a connection, the second and so on.
+_WAITS_S: Final = (1, 4, 16, 60)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,7 +25,7 @@ class StopRules:
 
         Units: seconds.
         """
-        return float(min(4 ** (tries - 1), 60))
+        return _WAITS_S[min(tries, len(_WAITS_S)) - 1]
 
 
 class Rejections:

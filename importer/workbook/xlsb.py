@@ -68,7 +68,7 @@ class XlsbBook:
                 rows.append((number, cells))
                 if data[11] & _HIDDEN_ROW:
                     hidden.add(number)
-            elif kind in _READ or kind in _SHORT:
+            elif kind in _READ or kind in _NUMBERS or kind in _SHORT:
                 self._add(cells, kind, data)
             elif kind == _MERGED:
                 merged.append(_area(data))
@@ -92,11 +92,10 @@ class XlsbBook:
     def _cell(self, kind: int, data: bytes, spot: int, style: int) -> Cell:
         if kind == _SHARED:
             return self._shared[struct.unpack_from("<I", data, spot)[0]], None
-        value = _READ[kind](data, spot)
-        if isinstance(value, float):
+        if kind in _NUMBERS:
             form = self._formats[style] if style < len(self._formats) else None
-            return number_value(value, form, from_1904=self._from_1904), form
-        return value, None
+            return number_value(_NUMBERS[kind](data, spot), form, from_1904=self._from_1904), form
+        return _READ[kind](data, spot), None
 
 
 def _records(data: bytes) -> Iterator[tuple[int, bytes]]:
@@ -138,29 +137,29 @@ def _text(data: bytes, spot: int) -> tuple[str, int]:
 def _rk(data: bytes, spot: int) -> float:
     """Return a number packed into 30 bits: whole or the upper half of a double, in hundredths where bit 0 says so."""
     raw = struct.unpack_from("<i", data, spot)[0]
-    number = float(raw >> 2) if raw & 2 else struct.unpack("<d", b"\x00" * 4 + struct.pack("<i", raw & ~3))[0]
-    return float(number / 100 if raw & 1 else number)
+    number: float = raw >> 2 if raw & 2 else struct.unpack("<d", b"\x00" * 4 + struct.pack("<i", raw & ~3))[0]
+    return number / 100 if raw & 1 else number
 
 
 def _real(data: bytes, spot: int) -> float:
-    return float(struct.unpack_from("<d", data, spot)[0])
+    number: float = struct.unpack_from("<d", data, spot)[0]
+    return number
 
 
 def _plain_text(data: bytes, spot: int) -> CellValue:
     return cell_value(_text(data, spot)[0])
 
 
-#: How the value of each kind of cell is read from its fields. A rich text begins with a byte of flags.
-_READ: Final[dict[int, Callable[[bytes, int], CellValue | float]]] = {
+#: How the number of each kind of cell that holds one is read from its fields.
+_NUMBERS: Final = {_RK: _rk, _REAL: _real, _FORMULA_REAL: _real}
+#: How the value of each other kind of cell is read. A rich text begins with a byte of flags.
+_READ: Final[dict[int, Callable[[bytes, int], CellValue]]] = {
     _BLANK: lambda _data, _spot: None,
-    _RK: _rk,
     _ERROR: lambda data, spot: error_cell(ERROR_CODES.get(data[spot], f"error {data[spot]}")),
     _BOOLEAN: lambda data, spot: bool(data[spot]),
-    _REAL: _real,
     _TEXT: _plain_text,
     _SHARED: lambda _data, _spot: None,
     _FORMULA_TEXT: _plain_text,
-    _FORMULA_REAL: _real,
     _FORMULA_BOOLEAN: lambda data, spot: bool(data[spot]),
     _FORMULA_ERROR: lambda data, spot: error_cell(ERROR_CODES.get(data[spot], f"error {data[spot]}")),
     _RICH_TEXT: lambda data, spot: _plain_text(data, spot + 1),
