@@ -6,7 +6,8 @@ from decimal import Decimal
 
 from importer.fields import Field, Kind
 from importer.model import Fault, FieldValue
-from importer.values import Options, check_rules
+from importer.rules import check_rules
+from importer.values import Options
 
 _BOOLEANS = {"true": True, "false": False}
 
@@ -17,7 +18,7 @@ def literal(text: str, kind: Kind, options: Options | None = None) -> FieldValue
     value = _read(text, kind, options)
     if isinstance(value, Fault) or options.codes:
         return value
-    return check_rules(value, options)
+    return check_rules(value, options.field, options.pattern)
 
 
 def _read(text: str, kind: Kind, options: Options) -> FieldValue | Fault:

@@ -14,10 +14,11 @@ from datetime import date, datetime, time, timedelta
 from decimal import ROUND_HALF_EVEN, ROUND_HALF_UP, Decimal, localcontext
 from typing import Final
 
-from importer.fields import GUID, Field, Kind
+from importer.fields import Field, Kind
 from importer.jsontext import plain
 from importer.locales import BOOLEAN_WORDS, DateFormat, Locale, parse_number
 from importer.model import ABSENT, CellValue, Fault, FieldValue
+from importer.rules import check_rules
 
 #: White space that people do not see: it is taken off both ends of a text, line breaks are not.
 _EDGE: Final = " \t\u00a0\u1680\u200b\u202f\u205f\u2060\u3000\ufeff" + "".join(map(chr, range(0x2000, 0x200B)))
@@ -25,6 +26,8 @@ _MAX_EXACT: Final = 2**53
 _NOISE_ULPS: Final = 4
 _EXCEL_DIGITS: Final = 15
 _FEW_DIGITS: Final = 13
+#: The power of ten below which doubles have fewer digits.
+_SMALLEST: Final = -300
 #: From here on a 16th digit is a cent, so that noise and a cent cannot be told apart.
 _CENTS_LOST: Final = 10**13
 _GENERAL_DIGITS: Final = 11
@@ -71,6 +74,29 @@ def exact(number: float) -> Decimal | Fault:
             return _too_many_digits(plain(shortest))
         return short if short else Decimal(0)
     return shortest
+
+
+def exact_text(number: Decimal) -> Decimal | Fault:
+    """Return a number written as decimal text, as far as the program that wrote it can have held it.
+
+    Programs hold doubles: 15 digits are what the user typed, more are a double written out, and digits that no double
+    has were never held by a spreadsheet.
+    """
+    if not number.is_finite():
+        return Fault("not_finite", str(number), "The cell holds no finite number; type the number again.")
+    digits = "".join(map(str, number.as_tuple().digits)).strip("0")
+    if len(digits) <= _EXCEL_DIGITS and (not number or _SMALLEST < number.adjusted() < _EXCEL_DIGITS):
+        return Decimal(plain(number)) if number else Decimal(0)
+    double = float(number)
+    found = exact(double)
+    if isinstance(found, Decimal) and number not in {Decimal(f"{double:.{size}g}") for size in (15, 16, 17)}:
+        return Fault(
+            "too_many_digits",
+            f"{number:f}",
+            "The number has more digits than a spreadsheet keeps (15), so some may be lost already. Format the column "
+            "as text and type the number again.",
+        )
+    return found
 
 
 def _digits(number: Decimal) -> int:
@@ -151,7 +177,7 @@ def convert(value: CellValue, options: Options, locale: Locale | None, number_fo
         return result
     if options.field.kind in {Kind.TEXT, Kind.UUID} and not isinstance(result, str):
         result = written(result)
-    return check_rules(result, options)
+    return check_rules(result, options.field, options.pattern)
 
 
 def written(value: FieldValue) -> str:
@@ -163,37 +189,6 @@ def written(value: FieldValue) -> str:
     if isinstance(value, date):
         return value.isoformat()
     return str(value)
-
-
-def check_rules(value: FieldValue, options: Options) -> FieldValue | Fault:
-    """Return the value, or the fault where it breaks the field's enum, pattern, length or range."""
-    target = options.field
-    if isinstance(value, str):
-        if options.pattern and not re.fullmatch(options.pattern, value):
-            return Fault(
-                "pattern", value, f"{value!r} does not match the mapping's pattern {options.pattern!r}. Correct it."
-            )
-        if target.enum and value not in target.enum:
-            return Fault("not_allowed", value, f"{value!r} is not one of {', '.join(target.enum)}.{_map_hint(value)}")
-        if target.pattern and not re.search(target.pattern, value):
-            wanted = target.pattern_hint or f"text that matches {target.pattern}"
-            return Fault("pattern", value, f"{value!r} is not allowed in {target.name}: it takes {wanted}. Correct it.")
-        if target.kind is Kind.UUID and value and not GUID.fullmatch(value):
-            return Fault("pattern", value, f"{value!r} is not a GUID of 32 hexadecimal digits. Correct it.")
-        if target.max_length is not None and len(value) > target.max_length:
-            message = f"The text has {len(value)} characters; {target.name} takes {target.max_length}. Shorten it."
-            return Fault("too_long", value, message)
-    elif isinstance(value, int) and not isinstance(value, bool):
-        low, high = target.minimum, target.maximum
-        if (low is not None and value < low) or (high is not None and value > high):
-            return Fault(
-                "out_of_range", str(value), f"{value} is out of range: {target.name} takes {low} to {high}. Correct it."
-            )
-    return value
-
-
-def _map_hint(value: str) -> str:
-    return f" Correct the cell, or translate it in the mapping: map: {{{value}: ...}}."
 
 
 def _code(value: CellValue, options: Options) -> FieldValue | Fault:

@@ -19,7 +19,7 @@ FLOORS = {
         (
             "errors model resources stop",
             "endpoints fields jsontext yamlfile locales sandbox grouping",
-            "values schemacheck compare catalogue expect",
+            "values rules schemacheck compare catalogue expect",
             "literals expression workbook target causes",
             "mapping mapping_schema project api",
             "mapping_file convert template journal blank_mark mapped_columns",
@@ -55,6 +55,7 @@ OFFLINE = {
         "yamlfile",
         "locales",
         "values",
+        "rules",
         "schemacheck",
     ),
     *("compare", "catalogue", "expect", "causes", "literals", "expression", "workbook", "mapping", "mapping_schema"),

@@ -6,9 +6,8 @@ from datetime import date, datetime, time, timedelta
 from decimal import Decimal, InvalidOperation
 from typing import Any, Final
 
-from importer.jsontext import plain
 from importer.model import CellValue, Fault
-from importer.values import cell_value, exact
+from importer.values import cell_value, exact_text
 from importer.workbook.ods_styles import EXTENSION, attributes, local
 from importer.workbook.serial import ERRORS, error_cell, not_calculated
 from importer.workbook.sheet import Cell
@@ -16,9 +15,6 @@ from importer.workbook.sheet import Cell
 _NUMBERS: Final = {"float", "currency", "percentage"}
 _ERROR_TEXT: Final = re.compile(r"(?:Err|Fehler|Virhe|Feil|Fejl|Fel):\d{3}")
 _DURATION: Final = re.compile(r"(-)?P(?:(\d+)D)?T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+)(?:[.,](\d+))?S)?")
-_MOST_DIGITS: Final = 15
-#: The power of ten below which doubles have fewer digits.
-_SMALLEST: Final = -300
 _MAX_SPACES: Final = 32_767
 #: What stands in a cell beside its text: comments, drawings, footnotes, how to say a word.
 _BESIDE: Final = {"annotation", "annotation-end", "frame", "note", "ruby-text", "custom-shape", "g", "line", "control"}
@@ -65,29 +61,6 @@ def _number(text: str, formula: str, shown: str, form: str | None) -> CellValue:
         # a formula's truth is 0 or 1 that shows as a word in the language of whoever saved the file
         return number == 1
     return exact_text(number)
-
-
-def exact_text(number: Decimal) -> Decimal | Fault:
-    """Return a number written as decimal text, as far as the program that wrote it can have held it.
-
-    Programs hold doubles: 15 digits are what the user typed, more are a double written out, and digits that no double
-    has were never held by a spreadsheet.
-    """
-    if not number.is_finite():
-        return Fault("not_finite", str(number), "The cell holds no finite number; type the number again.")
-    digits = "".join(map(str, number.as_tuple().digits)).strip("0")
-    if len(digits) <= _MOST_DIGITS and (not number or _SMALLEST < number.adjusted() < _MOST_DIGITS):
-        return Decimal(plain(number)) if number else Decimal(0)
-    double = float(number)
-    found = exact(double)
-    if isinstance(found, Decimal) and number not in {Decimal(f"{double:.{size}g}") for size in (15, 16, 17)}:
-        return Fault(
-            "too_many_digits",
-            f"{number:f}",
-            "The number has more digits than a spreadsheet keeps (15), so some may be lost already. Format the column "
-            "as text and type the number again.",
-        )
-    return found
 
 
 def _date(text: str, form: str | None) -> CellValue:

@@ -1,0 +1,37 @@
+"""Hold a value against what its field takes."""
+
+import re
+
+from importer.fields import GUID, Field, Kind
+from importer.model import Fault, FieldValue
+
+
+def check_rules(value: FieldValue, target: Field, own_pattern: str | None) -> FieldValue | Fault:
+    """Return the value, or the fault where it breaks the mapping's own pattern or what the field takes."""
+    if isinstance(value, str):
+        if own_pattern and not re.fullmatch(own_pattern, value):
+            return Fault(
+                "pattern", value, f"{value!r} does not match the mapping's pattern {own_pattern!r}. Correct it."
+            )
+        if target.enum and value not in target.enum:
+            return Fault("not_allowed", value, f"{value!r} is not one of {', '.join(target.enum)}.{map_hint(value)}")
+        if target.pattern and not re.search(target.pattern, value):
+            wanted = target.pattern_hint or f"text that matches {target.pattern}"
+            return Fault("pattern", value, f"{value!r} is not allowed in {target.name}: it takes {wanted}. Correct it.")
+        if target.kind is Kind.UUID and value and not GUID.fullmatch(value):
+            return Fault("pattern", value, f"{value!r} is not a GUID of 32 hexadecimal digits. Correct it.")
+        if target.max_length is not None and len(value) > target.max_length:
+            message = f"The text has {len(value)} characters; {target.name} takes {target.max_length}. Shorten it."
+            return Fault("too_long", value, message)
+    elif isinstance(value, int) and not isinstance(value, bool):
+        low, high = target.minimum, target.maximum
+        if (low is not None and value < low) or (high is not None and value > high):
+            return Fault(
+                "out_of_range", str(value), f"{value} is out of range: {target.name} takes {low} to {high}. Correct it."
+            )
+    return value
+
+
+def map_hint(value: str) -> str:
+    """Return the advice on a value that a code list could translate."""
+    return f" Correct the cell, or translate it in the mapping: map: {{{value}: ...}}."
