@@ -174,3 +174,10 @@ class RunRecord:
     totals: tuple[Total, ...] = ()
     #: why the run ended early; empty when it did not
     stopped: str = ""
+    #: the saved plan that it carries out
+    plan_id: str | None = None
+    #: the sequence of runs that it is a step of, and which step, from 1
+    sequence_id: str | None = None
+    step: int | None = None
+    #: how many documents of a status it was allowed to leave and be green, JSON
+    allowed: str | None = None

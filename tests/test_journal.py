@@ -110,7 +110,7 @@ def test_a_journal_that_others_can_read_is_closed_to_them(journal: Journal, file
 def test_a_newer_format_is_refused(journal: Journal, file: Path) -> None:
     """The message says both formats and what to do; nothing is changed."""
     rows(file, "UPDATE meta SET value = '99' WHERE name = 'format'")
-    with pytest.raises(JournalError, match=r"format 99.*up to 2.*Update visma-import"):
+    with pytest.raises(JournalError, match=r"format 99.*up to 3.*Update visma-import"):
         open_journal(file)
 
     assert rows(file, "SELECT value FROM meta") == [("99",)]

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import pytest
 import sqlalchemy as sa
@@ -185,17 +185,27 @@ def test_what_was_refused_with_500_meanwhile_is_claimed_only_after_it_was_looked
     assert journal.claim(record(), document, outcome(), NOW, NOW, looked_after=first) > first
 
 
-def test_a_journal_of_the_first_format_is_brought_up_to_date(journal: Journal, where: str) -> None:
+#: What undoes a format.
+_UNDONE: Final = {
+    2: (
+        "DROP TABLE applied",
+        *(f"ALTER TABLE attempt DROP COLUMN {name}" for name in ("position", "before")),
+        *(f"ALTER TABLE run DROP COLUMN {name}" for name in ("plan_id", "sequence_id", "step", "allowed")),
+    ),
+    1: ("DROP INDEX attempt_uid", *(f"ALTER TABLE attempt DROP COLUMN {name}" for name in ("uid", "job"))),
+}
+
+
+@pytest.mark.parametrize("older", [1, 2])
+def test_a_journal_of_an_older_format_is_brought_up_to_date(journal: Journal, where: str, older: int) -> None:
     """What it knows guards as before, and every attempt has a name of its own."""
     first = claim(journal, record(), "a")
+    uid = asked(where, "SELECT uid FROM attempt")[0][0] if older > 1 else f"run1-{first}"
     journal.close()
-    for sql in (
-        "DROP INDEX attempt_uid",
-        "ALTER TABLE attempt DROP COLUMN uid",
-        "ALTER TABLE attempt DROP COLUMN job",
-        "UPDATE meta SET value = '1' WHERE name = 'format'",
-    ):
-        asked(where, sql)
+    for number, undoing in _UNDONE.items():
+        for sql in undoing if number >= older else ():
+            asked(where, sql)
+    asked(where, f"UPDATE meta SET value = '{older}' WHERE name = 'format'")
 
     again = open_journal(where)
     again.start_run(record("run2"), [outcome()])
@@ -203,8 +213,9 @@ def test_a_journal_of_the_first_format_is_brought_up_to_date(journal: Journal, w
         claim(again, record("run2"), "a")
     again.close()
 
-    assert (refused.value.attempt.attempt_id, refused.value.attempt.uid) == (first, f"run1-{first}")
-    assert asked(where, "SELECT value FROM meta WHERE name = 'format'") == [("2",)]
+    assert (refused.value.attempt.attempt_id, refused.value.attempt.uid) == (first, uid)
+    assert asked(where, "SELECT value FROM meta WHERE name = 'format'") == [("3",)]
+    assert asked(where, "SELECT count(*) FROM applied") == [(0,)]
 
 
 def test_processes_that_open_an_empty_database_at_once_all_find_a_journal(where: str, tmp_path: Path) -> None:

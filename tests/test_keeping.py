@@ -313,6 +313,6 @@ def test_an_exported_line_is_json_with_a_table_and_its_row(carried: Carried) -> 
     """So that other programs can read it."""
     lines = [loads(line) for line in carried.lines.read_text(encoding="utf-8").splitlines()]
 
-    assert lines[0] == {"journal": "visma-import journal", "format": 2}
+    assert lines[0] == {"journal": "visma-import journal", "format": 3}
     assert [line["table"] for line in lines[1:-1]] == ["run", *["attempt"] * 3, *["result"] * 3]
     assert lines[-1] == loads(dumps({"end": 7}))

@@ -30,6 +30,8 @@ class Attempt:
     server_at: str | None
     #: the background request that the API made of it
     job: str | None
+    #: its place in the run's plan; None in what older versions wrote
+    position: int | None
 
 
 class AlreadyClaimed(Exception):  # noqa: N818 - reads as what happened

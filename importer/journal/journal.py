@@ -121,6 +121,7 @@ class Journal:
             "claimed_at": at,
             "expect": document.expect,
             "server_at": server_at,
+            "position": outcome.position,
         }
 
         error = attempts.refused_with_error(
@@ -243,9 +244,11 @@ class Journal:
             .where(table.c.attempt_id == attempt.attempt_id, table.c.state == attempt.state)
             .values(state=status, settled_at=at, number=number, decided_by=by)
         )
+        # the key tells which one only where each document has one number and one key
+        own = result.c.key == attempt.key if attempt.position is None else result.c.position == attempt.position
         tell = (
             result.update()
-            .where(result.c.run_id == attempt.run_id, result.c.key == attempt.key)
+            .where(result.c.run_id == attempt.run_id, own)
             .where(result.c.status.in_(("unknown", "not_sent", "rejected")))
             .values(status=status, number=number, message=message)
         )

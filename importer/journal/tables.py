@@ -9,8 +9,9 @@ import sqlalchemy as sa
 
 from importer.model import Outcome, Problem, RunRecord, Status, Total
 
-#: 2: attempts got `uid` and `job`.
-FORMAT: Final = 2
+#: 2: attempts got `uid` and `job`. 3: they got `position` and `before`; runs got the plan they carry out, the sequence
+#: they are a step of and what they were allowed to leave; `applied` came.
+FORMAT: Final = 3
 #: States of an attempt that forbid another one for the same document.
 LIVE: Final = ("sending", "accepted", "unknown")
 
@@ -41,6 +42,13 @@ run = sa.Table(
     sa.Column("rows_read", sa.Integer, nullable=False),
     sa.Column("totals", sa.Text, nullable=False),
     sa.Column("stopped", sa.Text, nullable=False),
+    #: the saved plan that it carries out
+    sa.Column("plan_id", sa.Text),
+    #: the sequence of runs that it is a step of, and which step, from 1
+    sa.Column("sequence_id", sa.Text),
+    sa.Column("step", sa.Integer),
+    #: how many documents of a status it was allowed to leave and be green, JSON
+    sa.Column("allowed", sa.Text),
 )
 attempt = sa.Table(
     "attempt",
@@ -77,6 +85,10 @@ attempt = sa.Table(
     sa.Column("evidence", sa.Text),
     #: the background request that the API made of it
     sa.Column("job", sa.Text),
+    #: its place in the run's plan
+    sa.Column("position", sa.Integer),
+    #: what an update replaced, JSON
+    sa.Column("before", sa.Text),
 )
 _guarded = sa.and_(attempt.c.state.in_(LIVE), attempt.c.repeatable == 0)
 sa.Index(
@@ -106,16 +118,33 @@ result = sa.Table(
     #: of the content that was planned
     sa.Column("fingerprint", sa.Text),
 )
+#: Which run carries a saved plan out, or did.
+applied = sa.Table(
+    "applied",
+    metadata,
+    sa.Column("plan_id", sa.Text, primary_key=True),
+    sa.Column("run_id", sa.Text, nullable=False),
+)
+#: What came with a format: columns by table; a new table is made with the others.
+_CAME: Final[dict[int, dict[str, tuple[str, ...]]]] = {
+    2: {"attempt": ("uid TEXT NOT NULL DEFAULT ''", "job TEXT")},
+    3: {
+        "attempt": ("position INTEGER", "before TEXT"),
+        "run": ("plan_id TEXT", "sequence_id TEXT", "step INTEGER", "allowed TEXT"),
+    },
+}
 
 
 def migrate(connection: sa.Connection, found: int) -> None:
     """Bring the tables of an older format up to this one."""
-    if found < 2:  # noqa: PLR2004 - the format that brought these columns
-        connection.exec_driver_sql("ALTER TABLE attempt ADD COLUMN uid TEXT NOT NULL DEFAULT ''")
-        connection.exec_driver_sql("ALTER TABLE attempt ADD COLUMN job TEXT")
+    for brought, columns in _CAME.items():
+        for name, column in ((name, column) for name, new in columns.items() for column in new if found < brought):
+            connection.exec_driver_sql(f"ALTER TABLE {name} ADD COLUMN {column}")
+    if found < 2:  # noqa: PLR2004 - the format that brought it
         connection.exec_driver_sql("UPDATE attempt SET uid = run_id || '-' || attempt_id")
         _uid.create(connection)
     if found < FORMAT:
+        applied.create(connection, checkfirst=True)
         connection.execute(meta.update().where(meta.c.name == "format").values(value=str(FORMAT)))
 
 
