@@ -19,7 +19,7 @@ from importer.report.words import MEANINGS, PRESSING, first_sentence, is_check
 _Item = TypeVar("_Item")
 
 #: What may differ between messages of one cause: quoted values, and words that hold a digit.
-_VARYING: Final = re.compile(r"'[^']*'|\"[^\"]*\"|(?<=--key )\S+|\w*\d\w*(?:[.,:/-]\w*\d\w*)*")
+_VARYING: Final = re.compile(r"'[^']*'|\"[^\"]*\"|(?<=--key )\S+|\b(?=\w*\d)\w+(?:[.,:/-](?=\w*\d)\w+)*")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
