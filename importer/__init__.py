@@ -14,11 +14,11 @@ Imports run one way down this list of floors; tests/test_floors.py proves it:
     3  literals, expression, workbook, target, causes
     4  mapping, mapping_schema, project, api
     5  mapping_file, convert, template, journal, blank_mark, mapped_columns
-    6  findings, decide, oddities
-    7  plan, lookup, forecast
-    8  search, background, lanes, stop_rules, report, fetch, doctor, fetch_files, drafting, blank
+    6  findings, decide, oddities, documents, references, migration
+    7  plan, lookup, forecast, memory
+    8  sequence, search, background, lanes, stop_rules, report, fetch, doctor, fetch_files, drafting, blank
     9  readback, preflight, resolve
-    10  send, verify
+    10  send, verify, decisions
     11  doubts
     12  run
     13  cli, __main__

@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping as Dictionary
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -71,9 +72,15 @@ class Cause:
 
 @dataclass(frozen=True, slots=True)
 class Catalogue:
-    """Hold all causes, those of one's own first."""
+    """Hold all causes, those of one's own first; the bundled ones are read when the first refusal asks for them."""
 
-    causes: tuple[Cause, ...]
+    own: tuple[Cause, ...] = ()
+
+    @property
+    def causes(self) -> tuple[Cause, ...]:
+        """Return all causes in the order in which they are tried."""
+        replaced = {cause.id for cause in self.own}
+        return (*self.own, *(cause for cause in _bundled() if cause.id not in replaced))
 
     def find(self, message: str, endpoint: str) -> Match | None:
         """Return the first cause that a message of the ERP has, None where it is not known."""
@@ -172,11 +179,13 @@ def load_causes(folder: Path | None) -> Catalogue:
 
     Raises: MappingError naming file, line and column of everything that is wrong in them.
     """
-    bundled = _read(resources.schemas() / FILE)
     own = folder / FILE if folder is not None else None
-    first = _read(own) if own is not None and own.is_file() else ()
-    replaced = {cause.id for cause in first}
-    return Catalogue((*first, *(cause for cause in bundled if cause.id not in replaced)))
+    return Catalogue(_read(own) if own is not None and own.is_file() else ())
+
+
+@cache
+def _bundled() -> tuple[Cause, ...]:
+    return _read(resources.schemas() / FILE)
 
 
 def _read(path: Path) -> tuple[Cause, ...]:

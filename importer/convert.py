@@ -1,7 +1,7 @@
 """Apply a mapping's rules to one row: cells become the values of fields, or problems."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from collections.abc import Mapping as Dictionary
 from dataclasses import dataclass, field
 from datetime import date
@@ -11,8 +11,8 @@ from typing import Any, Final
 from importer.expression import row_view
 from importer.fields import Field, Kind
 from importer.jsontext import plain
-from importer.mapping import Mapping, Rule
-from importer.model import ABSENT, CellValue, Fault, FieldValue, Problem, Row
+from importer.mapping import Mapping, Referred, Rule
+from importer.model import ABSENT, CellValue, Fault, FieldValue, Problem, Reference, Row
 from importer.values import Options, clean, convert, shown
 from importer.workbook import Sheet
 from importer.yamlfile import Step
@@ -42,6 +42,12 @@ class RowValues:
     problems: list[Problem] = field(default_factory=list)
     #: fields of the document whose value could not be read here
     faulty: set[tuple[Step, ...]] = field(default_factory=set)
+
+    @property
+    def all(self) -> Iterator[FieldValue]:
+        """Yield every value that goes into the body."""
+        yield from self.fields.values()
+        yield from (self.line or {}).values()
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +130,7 @@ class Converter:
             fault = Fault("line_number_missing", shown(operation), text)
         else:
             return []
-        return [self._problem(fault, row, self._headers(rule))]
+        return [self._problem(fault, row, rule.headers)]
 
     def number(self, row: Row, column: str) -> Decimal | Problem:
         """Return a cell as the decimal it holds, a blank as zero."""
@@ -152,13 +158,24 @@ class Converter:
     def _value(self, rule: Rule, row: Row, *, required: bool = True) -> "_Found":
         if rule.constant is not None:
             return _Found(rule, rule.constant)
+        if rule.document is not None:
+            return self._reference(rule, rule.document, row, required=required)
         value = self._source(rule, row)
         number_format = row.formats.get(self.sheet.columns[rule.column]) if rule.column else None
         result = convert(value, rule.options, self.mapping.workbook.locale, number_format)
         if isinstance(result, Fault):
-            return _Found(rule, ABSENT, filled=True, problems=(self._problem(result, row, self._headers(rule)),))
+            return _Found(rule, ABSENT, filled=True, problems=(self._problem(result, row, rule.headers),))
         if result is not ABSENT:
             return _Found(rule, result, filled=True)
+        return self._blank(rule, row, required=required)
+
+    def _reference(self, rule: Rule, referred: Referred, row: Row, *, required: bool) -> "_Found":
+        key = self._value(referred.key, row, required=False)
+        if key.problems:
+            return _Found(rule, ABSENT, filled=True, problems=key.problems)
+        if isinstance(key.value, str) and clean(key.value):
+            reference = Reference(referred.name, clean(key.value), row.number, self.column(rule))
+            return _Found(rule, reference, filled=key.filled)
         return self._blank(rule, row, required=required)
 
     def _blank(self, rule: Rule, row: Row, *, required: bool) -> "_Found":
@@ -168,7 +185,7 @@ class Converter:
             return _Found(rule, "")
         if rule.blank == "error" and required:
             fault = Fault("required", "", f"The cell is blank, but {rule.name} needs a value. Fill the cell.")
-            return _Found(rule, ABSENT, problems=(self._problem(fault, row, self._headers(rule)),))
+            return _Found(rule, ABSENT, problems=(self._problem(fault, row, rule.headers),))
         return _Found(rule, ABSENT)
 
     def _source(self, rule: Rule, row: Row) -> CellValue:
@@ -199,21 +216,14 @@ class Converter:
             return {}
         found = period(value, rule.period_format)
         if isinstance(found, Fault):
-            problems.append(self._problem(found, row, self._headers(rule)))
+            problems.append(self._problem(found, row, rule.headers))
             return {}
         year, month = found
         return {("postPeriod",): f"{month:02d}{year:04d}", ("financialPeriod",): f"{year:04d}{month:02d}"}
 
-    @staticmethod
-    def _headers(rule: Rule) -> Iterable[str]:
-        if rule.column is not None:
-            return [rule.column]
-        return rule.template.headers if rule.template else []
-
     def column(self, rule: Rule) -> str | None:
         """Return the one column a rule looks at, if it is one."""
-        headers = list(self._headers(rule))
-        return headers[0] if len(headers) == 1 else None
+        return rule.headers[0] if len(rule.headers) == 1 else None
 
     def _problem(self, fault: Fault, row: Row, headers: Iterable[str]) -> Problem:
         names = list(headers)

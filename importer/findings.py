@@ -23,7 +23,7 @@ def blocking(documents: Iterable[Document]) -> bool:
 
 def _uses(mapping: Mapping) -> Iterable[tuple[str, YamlPath]]:
     """Yield each header the mapping names, with its place in the file."""
-    for rule in mapping.rules:
+    for rule in (rule.source for rule in mapping.rules):
         if rule.column is not None:
             yield rule.column, (*rule.place, "column")
         for header in sorted(rule.template.headers) if rule.template else ():
@@ -67,8 +67,7 @@ def without_columns(mapping: Mapping, sheet: Sheet) -> Mapping | None:
     """Return the mapping without rules whose columns are missing, so that the rest is checked; None without a key."""
 
     def whole(rule: Rule) -> bool:
-        headers = [rule.column] if rule.column is not None else rule.template.headers if rule.template else []
-        return all(header in sheet.columns for header in headers)
+        return all(header in sheet.columns for header in rule.headers)
 
     if not whole(mapping.key) or (mapping.where and not mapping.where.headers <= set(sheet.columns)):
         return None

@@ -28,7 +28,9 @@ TITLES: Final[Dictionary[str, str]] = {
     "unknown_field": "Field that Visma does not know",
     "insert_with_number": "Inserted line has a number",
     "line_number_missing": "Line has no number",
+    "reference_changed": "Number of another document changed",
     # of cells
+    "reference_missing": "Refers to a document that is not there",
     "required": "Blank, but needed",
     "not_a_number": "Not a number",
     "ambiguous_number": "Number with two readings",
@@ -59,6 +61,7 @@ TITLES: Final[Dictionary[str, str]] = {
     "not_calculated": "Formula never calculated",
     "literal": "Not the type that is wanted",
     # warnings
+    "reference_earlier": "Refers to a document of an earlier run",
     "cannot_be_found": "Could not be found again",
     "negative_document": "Document below zero",
     "scattered_rows": "Rows of a document apart",

@@ -78,23 +78,17 @@ def _headers(mapping: Mapping) -> Iterable[str]:
     marks = mapping.source.marks
     rest = [rule for rule in mapping.rules if rule is not mapping.key]
     places = {id(rule): (mark.line, mark.column) if (mark := marks.get(rule.place)) else (0, 0) for rule in rest}
-    found = [*_of_rule(mapping.key)]
+    found = [*mapping.key.headers]
     for rule in sorted(rest, key=lambda rule: places[id(rule)]):
-        found += _of_rule(rule)
+        found += rule.headers
     found += sorted(mapping.where.headers) if mapping.where else []
     found += [total.column for total in mapping.totals]
     return dict.fromkeys(found)
 
 
-def _of_rule(rule: Rule) -> list[str]:
-    if rule.column is not None:
-        return [rule.column]
-    return sorted(rule.template.headers) if rule.template else []
-
-
 def _column(mapping: Mapping, header: str) -> MappedColumn:
-    rules = tuple(rule for rule in mapping.rules if rule.column == header)
-    using = [rule for rule in mapping.rules if header in _of_rule(rule)]
+    rules = tuple(rule for rule in mapping.rules if rule.source.column == header)
+    using = [rule for rule in mapping.rules if header in rule.headers]
     filtering = mapping.where is not None and header in mapping.where.headers
     return MappedColumn(
         header=header,
@@ -148,8 +142,8 @@ def _needs(mapping: Mapping, rule: Rule, header: str) -> bool:
         return True
     if rule.default is not None:
         return False
-    if rule.template is not None:
-        return _breaks(rule.template, header)
+    if rule.source.template is not None:
+        return _breaks(rule.source.template, header)
     return rule.blank == "error" or (rule.target[0] in mapping.endpoint.needed and len(rule.target) == 1)
 
 

@@ -28,6 +28,7 @@ class Rule:
     column: str | None = None
     constant: FieldValue | None = None
     template: Expression | None = None
+    document: "Referred | None" = None
     required: bool = False
     default: FieldValue | None = None
     #: omit, clear or error
@@ -39,6 +40,29 @@ class Rule:
     def name(self) -> str:
         """Name the field as people write it, such as `mainAddress.city`."""
         return ".".join(str(step) for step in self.target if isinstance(step, str))
+
+    @property
+    def source(self) -> "Rule":
+        """Return the rule that names the cells: of a reference, the one of its key."""
+        return self.document.key if self.document else self
+
+    @property
+    def headers(self) -> tuple[str, ...]:
+        """Return the headers of the cells that it looks at."""
+        if self.source.column is not None:
+            return (self.source.column,)
+        return tuple(sorted(self.source.template.headers)) if self.source.template else ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Referred:
+    """Say which document's number a field takes."""
+
+    #: the step or mapping that makes it
+    name: str
+    key: Rule
+    #: True where an earlier run may have made it
+    earlier: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,6 +129,11 @@ class Mapping:
         yield from (self.period,) if self.period else ()
         yield from self.fields
         yield from self.lines
+
+    @property
+    def referred(self) -> Iterator[Rule]:
+        """Yield every rule that takes the number of another document."""
+        yield from (rule for rule in (*self.fields, *self.lines) if rule.document)
 
 
 def parameter_values(mapping: Mapping, given: Dictionary[str, str]) -> Dictionary[str, FieldValue | None]:

@@ -13,7 +13,7 @@ from importer.expression import Expression, compile_expression
 from importer.fields import Field, Kind, fields_of
 from importer.literals import literal
 from importer.locales import DateFormat, locale
-from importer.mapping import Mapping, Parameter, Rule, TotalSpec, WorkbookSpec
+from importer.mapping import Mapping, Parameter, Referred, Rule, TotalSpec, WorkbookSpec
 from importer.model import ABSENT, Fault, FieldValue
 from importer.schemacheck import as_boolean, check, load_schema
 from importer.values import Options, clean
@@ -73,7 +73,7 @@ class _Reader:
         if key is not None:
             mapping = Mapping(
                 source=self.file,
-                name=str(data.get("name") or _default_name(self.file.path)),
+                name=name_of(self.file.path, data),
                 endpoint=endpoint,
                 api=str(data.get("api", endpoint.versions[0])),
                 workbook=self._workbook(self._dict(data.get("workbook"))),
@@ -179,12 +179,13 @@ class _Reader:
             data = {"column": data}
         if not isinstance(data, dict):
             return None
-        sources = [name for name in ("column", "value", "template") if name in data]
+        sources = [name for name in ("column", "value", "template", "document") if name in data]
         if len(sources) != 1:
             found = f"found {' and '.join(map(repr, sources))}" if sources else "found none"
             self.fault(
                 place,
-                f"{'.'.join(map(str, place))} needs exactly one of 'column', 'value' and 'template'; {found}.",
+                f"{'.'.join(map(str, place))} needs exactly one of 'column', 'value', 'template' and 'document'; "
+                f"{found}.",
             )
             return None
         options = self._options(data, spec, place, digits=digits)
@@ -206,10 +207,18 @@ class _Reader:
             column=column,
             constant=self._literal(data, "value", options, place),
             template=self._expression(data.get("template"), (*place, "template")),
+            document=self._referred(data, place, target),
             required=bool(as_boolean(data.get("required"))),
             default=default,
             blank=blank,
         )
+
+    def _referred(self, data: dict[str, Any], place: YamlPath, target: tuple[Step, ...]) -> Referred | None:
+        if not isinstance(data.get("document"), str) or "key" not in data:
+            return None
+        key = self._rule(data["key"], _KEY, (*place, "key"), target, digits=True)
+        earlier = bool(as_boolean(data.get("earlier")))
+        return Referred(name=str(data["document"]), key=key, earlier=earlier) if key else None
 
     def _check_blank(self, data: dict[str, Any], spec: Field, place: YamlPath) -> None:
         if data.get("blank") == "clear" and spec.kind is not Kind.TEXT:
@@ -333,7 +342,8 @@ class _Reader:
         return expression
 
     def _check_params(self, mapping: Mapping) -> None:
-        places = [(rule.template, (*rule.place, "template")) for rule in mapping.rules]
+        sources = [rule.source for rule in mapping.rules]
+        places = [(rule.template, (*rule.place, "template")) for rule in sources]
         places += [(mapping.where, ("where",))]
         places += [(total.expect, (*total.place, "expect")) for total in mapping.totals]
         for expression, place in places:
@@ -346,5 +356,6 @@ def _number(text: Any) -> int | None:
     return int(text) if isinstance(text, str) and text.isdigit() else None
 
 
-def _default_name(path: Path) -> str:
-    return path.stem.removesuffix(".mapping")
+def name_of(path: Path, data: dict[str, Any]) -> str:
+    """Return the name of the mapping that a file holds: its own, or the file's."""
+    return str(data.get("name") or path.stem.removesuffix(".mapping"))

@@ -27,7 +27,18 @@ _SOURCES: Final[Node] = {
         "type": "string",
     },
 }
-_ONE_SOURCE: Final = "Give exactly one of column, value and template."
+#: Only text fields take the number of another document.
+_REFERENCE: Final[Node] = {
+    "document": {
+        "description": "The number of another document: the step, or the mapping of this project, that makes it.",
+        "type": _TEXT,
+    },
+    "key": {"description": "The key of that document.", "$ref": "#/definitions/key field"},
+    "earlier": {
+        "description": "true: an earlier run may have made it, so that check does not insist on finding its row.",
+        "type": "boolean",
+    },
+}
 _COMMON: Final[Node] = {
     "required": {"description": "true: a blank cell is a problem.", "type": "boolean"},
     "default": {"description": "The value where the cell is blank.", "type": _SCALAR},
@@ -50,8 +61,8 @@ _COMPARE: Final[Node] = {
     "description": "true: read it first and send only what differs; what is the same already is not sent.",
     "type": "boolean",
 }
-_OPTIONS: Final[Dictionary[str, Node]] = {
-    "text": {
+_KEY_OPTIONS: Final[Dictionary[str, Node]] = {
+    "key": {
         "type": {
             "description": "Read the cell as this first.",
             "enum": ["text", "integer", "decimal", "date", "boolean"],
@@ -70,6 +81,10 @@ _OPTIONS: Final[Dictionary[str, Node]] = {
             "enum": ["omit", "clear", "error"],
         },
     },
+}
+_OPTIONS: Final[Dictionary[str, Node]] = {
+    **_KEY_OPTIONS,
+    "text": {**_REFERENCE, **_KEY_OPTIONS["key"]},
     "integer": {"type": {"description": _ONLY, "enum": ["integer"]}, "blank": {**_BLANK, "enum": ["omit", "error"]}},
     "decimal": {
         "type": {"description": "integer: only whole numbers.", "enum": ["decimal", "integer"]},
@@ -113,12 +128,7 @@ def build() -> Node:
             "type": ["string", "number", "object"],
             "allOf": [{"$ref": f"#/definitions/{kind} options"}],
         }
-        definitions[f"{kind} options"] = {
-            "additionalProperties": False,
-            "properties": {**_SOURCES, **_COMMON, **options},
-            "if": {"type": "object"},
-            "then": {"oneOf": [{"required": [source], "errorMessage": _ONE_SOURCE} for source in _SOURCES]},
-        }
+        definitions[f"{kind} options"] = _options(options)
     branches = []
     for name, endpoint in endpoints.items():
         branches.append(_branch(name, endpoint))
@@ -135,6 +145,20 @@ def build() -> Node:
     }
 
 
+def _options(options: Node) -> Node:
+    sources = [*_SOURCES, *(name for name in ("document",) if name in options)]
+    message = f"Give exactly one of {', '.join(sources[:-1])} and {sources[-1]}."
+    node: Node = {
+        "additionalProperties": False,
+        "properties": {**_SOURCES, **_COMMON, **options},
+        "if": {"type": "object"},
+        "then": {"oneOf": [{"required": [source], "errorMessage": message} for source in sources]},
+    }
+    if "document" in options:
+        node["dependencies"] = {"document": ["key"], "key": ["document"], "earlier": ["document"]}
+    return node
+
+
 def _codes(members: Dictionary[str, Field]) -> Iterator[tuple[str, ...]]:
     for field in members.values():
         if field.enum:
@@ -149,7 +173,7 @@ def _coded(codes: Iterable[str]) -> str:
 def _code_options(codes: Iterable[str]) -> Node:
     code = {"enum": list(codes)}
     return {
-        **_OPTIONS["text"],
+        **_KEY_OPTIONS["key"],
         "value": {"description": _SOURCES["value"]["description"], **code},
         "default": {"description": _COMMON["default"]["description"], **code},
         "map": {**_COMMON["map"], "additionalProperties": code},
@@ -181,7 +205,7 @@ def _properties(endpoints: Dictionary[str, Endpoint]) -> Node:
         "parameters": _parameters(),
         "key": {
             "description": "What tells documents apart: rows with the same key form one document.",
-            "$ref": "#/definitions/text field",
+            "$ref": "#/definitions/key field",
         },
         "fields": True,
         "lines": True,

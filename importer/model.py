@@ -52,6 +52,24 @@ CellValue = None | str | Decimal | bool | date | datetime | time | Fault
 FieldValue = str | int | Decimal | bool | date | datetime | Absent
 
 
+class Reference(str):
+    """Stand in a body for the number of another document, until that is known: `⟦customers: K-17⟧`."""
+
+    __slots__ = ("column", "key", "name", "row")
+    #: the step or mapping that makes the document
+    name: str
+    key: str
+    #: where the key stands in the sheet
+    row: int | None
+    column: str | None
+
+    def __new__(cls, name: str, key: str, row: int | None = None, column: str | None = None) -> "Reference":
+        """Return what stands for the number of the document with this key."""
+        self = super().__new__(cls, f"⟦{name}: {key}⟧")
+        self.name, self.key, self.row, self.column = name, key, row, column
+        return self
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
     """Hold one row of the sheet."""
@@ -112,6 +130,10 @@ class Document:
     customer: str | None = None
     #: the number the body asks for, where it asks for one
     number: str | None = None
+    #: documents whose numbers its body still lacks
+    references: tuple[Reference, ...] = ()
+    #: True where it is not sent since a document that it refers to is not there
+    blocked: bool = False
     #: why it is filtered, or what is to be known about it
     message: str = ""
     problems: tuple[Problem, ...] = ()
@@ -176,8 +198,12 @@ class RunRecord:
     stopped: str = ""
     #: the saved plan that it carries out
     plan_id: str | None = None
-    #: the sequence of runs that it is a step of, and which step, from 1
+    #: the sequence of runs that it is a step of, its name and how many steps it has
     sequence_id: str | None = None
+    sequence_name: str | None = None
+    steps: int | None = None
+    #: which step, from 1, and its name
     step: int | None = None
+    step_name: str | None = None
     #: how many documents of a status it was allowed to leave and be green, JSON
     allowed: str | None = None

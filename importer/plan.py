@@ -11,7 +11,7 @@ from decimal import Decimal
 from typing import Any
 
 from importer.convert import Converter, RowValues, line_tree, tree
-from importer.expect import expectation
+from importer.documents import of_body, open_references
 from importer.expression import Blank, param_view, row_view
 from importer.fields import Field, fields_of
 from importer.findings import (
@@ -29,7 +29,7 @@ from importer.findings import (
     without_columns,
 )
 from importer.mapping import Mapping
-from importer.model import Document, FieldValue, Problem, Row, Status, Total
+from importer.model import Document, FieldValue, Problem, Reference, Row, Status, Total
 from importer.oddities import Watch, below_zero, file_notes, hidden_rows_used, near_equal_keys
 from importer.template import BodyTemplate
 from importer.workbook import Sheet
@@ -220,19 +220,22 @@ class _Maker:
                 message=f"Document {key!r} holds nothing that could be sent. Fill its cells, or leave the row out.",
             )
             return Document(key=key, rows=numbers, status=Status.INVALID, problems=(problem,))
-        inserts = '"operation": "Insert"' in rendered.body.decode()
-        by_content = self.mapping.endpoint.kind == "action" or (self.mapping.endpoint.repeatable and inserts)
-        return Document(
-            key=key,
-            rows=numbers,
-            body=rendered.body if self.members or self.line_members else b"",
-            fingerprint=rendered.fingerprint,
-            identity=f"{key}\n{rendered.fingerprint}" if by_content else str(key),
-            repeatable=self.mapping.endpoint.repeatable and not inserts,
-            expect=expectation(self.mapping.endpoint, rendered.data).dump(),
-            customer=_text_of(rendered.data, self.mapping.endpoint.customer_field),
-            number=_text_of(rendered.data, self.mapping.endpoint.number_field),
-        )
+        found = [value for values in rows for value in values.all if isinstance(value, Reference)]
+        references, changed = open_references(rendered.data, found) if found else ((), False)
+        if changed:
+            problem = Problem(
+                sheet=self.sheet.name,
+                row=numbers[0],
+                code="reference_changed",
+                message=(
+                    f"Document {key!r}: the template {self.mapping.template} changes the number of another document, "
+                    "which is not known yet. Let it stand as it is."
+                ),
+            )
+            return Document(key=key, rows=numbers, status=Status.INVALID, problems=(problem,))
+        document = Document(key=key, rows=numbers, references=references)
+        sent = bool(self.members or self.line_members)
+        return of_body(self.mapping.endpoint, document, rendered, sent=sent)
 
     def _lines(self, rows: list[RowValues]) -> Iterator[dict[str, Any]]:
         for values in rows:
@@ -302,13 +305,6 @@ def _mismatch(sheet: Sheet, total: Total) -> Problem:
             "Nothing is sent until they agree."
         ),
     )
-
-
-def _text_of(data: Dictionary[str, Any], name: str | None) -> str | None:
-    value = data.get(name) if name else None
-    if isinstance(value, dict):
-        value = value.get("value")
-    return value if isinstance(value, str) and value else None
 
 
 def held_back(plan: Plan, *, skip_invalid: bool) -> bool:

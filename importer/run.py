@@ -2,15 +2,13 @@
 
 import threading
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Set
 from dataclasses import dataclass, field, replace
 from queue import Empty, SimpleQueue
 from typing import Any, Final, Protocol
 
 from importer.api.verdict import Then, Verdict, grouping
-from importer.decide import Known, Past, known_from
 from importer.errors import DoubtError, ImportFailed, JournalError, ProgramError, StoppedError, TargetError
-from importer.journal import Attempt, Journal
 from importer.lanes import Lanes
 from importer.lookup import probe
 from importer.model import Document, Outcome, RunRecord, Status
@@ -30,27 +28,6 @@ class Progress(Protocol):
 
     def settled(self, outcome: Outcome) -> None:
         """Note that a document has its outcome."""
-
-
-def known(journal: Journal, company: str, endpoint: str) -> Known:
-    """Return what the journal knows of a company and an endpoint."""
-    attempts = (_past(attempt) for attempt in journal.live_attempts(company, endpoint))
-    once = {attempt.identity: _past(attempt) for attempt in journal.once_doubtful(company, endpoint)}
-    return known_from(attempts, journal.waived(company, endpoint), once)
-
-
-def _past(attempt: Attempt) -> Past:
-    return Past(
-        key=attempt.key,
-        identity=attempt.identity,
-        state=attempt.state,
-        fingerprint=attempt.fingerprint,
-        number=attempt.number,
-        run_id=attempt.run_id,
-        at=attempt.settled_at or attempt.claimed_at,
-        sent_at=attempt.server_at or attempt.claimed_at,
-        attempt_id=attempt.attempt_id,
-    )
 
 
 def first_outcomes(documents: Sequence[Document]) -> list[Outcome]:
@@ -118,8 +95,9 @@ class Run:
             self.look_up(documents, outcomes)
         check_equations(record, outcomes)
         waits = any(document.waits for document in documents)
+        blocked = frozenset(position for position, document in enumerate(documents) if document.blocked)
         stopped = self._why or (_BY_HAND if self._by_hand() and _unsent(outcomes) else "")
-        code = exit_code(outcomes, stopped=bool(stopped), in_doubt=waits)
+        code = exit_code(outcomes, stopped=bool(stopped), in_doubt=waits, blocked=blocked)
         record = replace(record, finished_at=self.sender.now(), exit_code=code, stopped=stopped)
         self.sender.journal.finish_run(record)
         return record
@@ -256,11 +234,16 @@ def check_equations(record: RunRecord, outcomes: Sequence[Outcome]) -> None:
         )
 
 
-def exit_code(outcomes: Sequence[Outcome], *, stopped: bool, in_doubt: bool = False) -> int:
-    """Return the exit code of a run: 5 (`in_doubt`: one waits for a doubtful one) before 6 before 4 before 0."""
-    found = {outcome.status for outcome in outcomes}
+def exit_code(
+    outcomes: Sequence[Outcome], *, stopped: bool, in_doubt: bool = False, blocked: Set[int] = frozenset()
+) -> int:
+    """Return the exit code of a run: 5 (`in_doubt`: one waits for a doubtful one) before 6 before 4 before 0.
+
+    `blocked` are positions of documents that wait for one which they refer to: running again changes nothing.
+    """
+    found = {outcome.status for outcome in outcomes if outcome.position not in blocked}
     if Status.UNKNOWN in found or in_doubt:
         return 5
     if stopped or Status.NOT_SENT in found:
         return 6
-    return 4 if found & {Status.INVALID, Status.REJECTED, Status.CHANGED} else 0
+    return 4 if blocked or found & {Status.INVALID, Status.REJECTED, Status.CHANGED} else 0

@@ -23,11 +23,11 @@ FLOORS = {
             "literals expression workbook target causes",
             "mapping mapping_schema project api",
             "mapping_file convert template journal blank_mark mapped_columns",
-            "findings decide oddities",
-            "plan lookup forecast",
-            "search background lanes stop_rules report fetch doctor fetch_files drafting blank",
+            "findings decide oddities documents references migration",
+            "plan lookup forecast memory",
+            "sequence search background lanes stop_rules report fetch doctor fetch_files drafting blank",
             "readback preflight resolve",
-            "send verify",
+            "send verify decisions",
             "doubts",
             "run",
             "cli __main__",
@@ -42,6 +42,8 @@ SENDING = {
     "lookup",
     "send",
     "doubts",
+    "memory",
+    "decisions",
 }
 #: reading, planning and rendering: everything that a check needs
 OFFLINE = {
@@ -59,7 +61,18 @@ OFFLINE = {
         "schemacheck",
     ),
     *("compare", "catalogue", "expect", "causes", "literals", "expression", "workbook", "mapping", "mapping_schema"),
-    *("mapping_file", "convert", "template", "findings", "decide", "plan", "oddities", "grouping", "forecast"),
+    *(
+        "mapping_file",
+        "convert",
+        "template",
+        "findings",
+        "decide",
+        "plan",
+        "oddities",
+        "documents",
+        "grouping",
+        "forecast",
+    ),
     *("drafting", "blank_mark", "mapped_columns"),
 }
 NETWORK_AND_DATABASE = {

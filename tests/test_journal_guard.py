@@ -185,12 +185,13 @@ def test_what_was_refused_with_500_meanwhile_is_claimed_only_after_it_was_looked
     assert journal.claim(record(), document, outcome(), NOW, NOW, looked_after=first) > first
 
 
+_OF_RUNS: Final = ("plan_id", "sequence_id", "sequence_name", "steps", "step", "step_name", "allowed")
 #: What undoes a format.
 _UNDONE: Final = {
     2: (
         "DROP TABLE applied",
         *(f"ALTER TABLE attempt DROP COLUMN {name}" for name in ("position", "before")),
-        *(f"ALTER TABLE run DROP COLUMN {name}" for name in ("plan_id", "sequence_id", "step", "allowed")),
+        *(f"ALTER TABLE run DROP COLUMN {name}" for name in _OF_RUNS),
     ),
     1: ("DROP INDEX attempt_uid", *(f"ALTER TABLE attempt DROP COLUMN {name}" for name in ("uid", "job"))),
 }

@@ -31,6 +31,7 @@ _INPUT = (
     click.option("--param", multiple=True, metavar="NAME=VALUE", help="A parameter of the mapping (repeatable)."),
     click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Only the first N documents."),
     click.option("--only", multiple=True, metavar="KEY", help="Only the document with this key (repeatable)."),
+    click.option("--step", metavar="NAME", help="Only this step of a migration."),
 )
 _REPORT = click.option("--report", "report_folder", type=_FILE, metavar="DIR", help="The folder of the report.")
 _TARGET = click.option("--target", metavar="NAME", help="Where to send to; default: as targets.yaml says, or sandbox.")
@@ -75,20 +76,10 @@ def cli() -> None:
 @_with(*_INPUT, _REPORT, *_EVERYWHERE)
 def check(report_folder: Path | None, *, as_json: bool, quiet: bool, **given: Any) -> int:
     """Read everything, render every body, show all problems at once. Sends nothing, opens no socket."""
-    from importer.cli import inputs
+    from importer.cli.checking import check_task
+    from importer.cli.task import read_task, with_references
 
-    found = inputs.read_input(**given)
-    notes: list[str] = []
-    if report_folder is not None:
-        from importer.cli.reporting import report_check
-
-        notes = report_check(found, report_folder)
-    code = StartError.exit_code if found.plan.problems else 0
-    if as_json:
-        inputs.print_json(inputs.check_data(found, code))
-    else:
-        inputs.show_check(found, notes, report_folder, quiet=quiet)
-    return code
+    return check_task(with_references(read_task(**given)), report_folder, as_json=as_json, quiet=quiet)
 
 
 @cli.command()
@@ -98,13 +89,15 @@ def check(report_folder: Path | None, *, as_json: bool, quiet: bool, **given: An
     _WORKERS,
     _SETTLE_AFTER,
     _JOURNAL,
-    click.option("-o", "--output", type=_FILE, metavar="FILE.xlsx", help="Write the plan as a workbook too."),
+    click.option(
+        "-o", "--output", type=_FILE, multiple=True, metavar="FILE", help="Write the plan as a workbook too (.xlsx)."
+    ),
     *_EVERYWHERE,
 )
 def plan(
     target: str | None,
     where: str | None,
-    output: Path | None,
+    output: tuple[Path, ...],
     workers: int,
     settle_after: int,
     *,
@@ -113,17 +106,15 @@ def plan(
     **given: Any,
 ) -> int:
     """Show what a run would do with each document, and how long it would take. Reads only."""
-    from importer.cli import inputs, planning, sending
-    from importer.project import project_of
-    from importer.target import choose
+    from importer.cli import planning, sending
+    from importer.cli.task import read_task
 
-    project = project_of(given["mapping"].parent)
-    chosen = choose(project.folder, target)
-    found = inputs.read_input(**given)
-    project.make_private()
+    task = read_task(**given)
+    chosen = task.choose(target)
+    task.project.make_private()
     manner = sending.Manner(workers=workers, settle_after_s=settle_after, rules=StopRules())
-    journal = where or project.journal
-    return planning.show_plan(found, project, chosen, journal, manner, output, as_json=as_json, quiet=quiet)
+    journal = where or task.project.journal
+    return planning.show_plan(task, chosen, journal, manner, output, as_json=as_json, quiet=quiet)
 
 
 @cli.command()
@@ -168,21 +159,15 @@ def run(
     **rest: Any,
 ) -> int:
     """Send each document once, then write the report."""
-    from importer.cli import inputs
-    from importer.plan import held_back
-    from importer.project import project_of
-    from importer.target import choose
-
-    given = {name: rest.pop(name) for name in ("mapping", "workbook", "param", "limit", "only")}
-    project = project_of(given["mapping"].parent)
-    chosen = choose(project.folder, target)
-    found = inputs.read_input(**given)
-    if held_back(found.plan, skip_invalid=skip_invalid):
-        return inputs.refuse_to_start(found, as_json=as_json, quiet=quiet)
-    from importer.cli import reporting, sending
+    from importer.cli import checking, reporting, sending, sequencing
+    from importer.cli.task import read_task
     from importer.journal import open_journal
 
-    inputs.keep_workbook(found, project)
+    task = read_task(**{name: rest.pop(name) for name in ("mapping", "workbook", "param", "limit", "only", "step")})
+    chosen = task.choose(target)
+    if task.held_back(skip_invalid=skip_invalid):
+        return checking.refuse_to_start(task, as_json=as_json, quiet=quiet)
+    task.keep_workbooks()
     options = reporting.Options(json=as_json, quiet=quiet)
     rules = StopRules(same_rejections=rest["max_same_rejections"], unreachable=rest["max_unreachable"])
     manner = sending.Manner(
@@ -191,10 +176,11 @@ def run(
         rules=rules,
         rehearse=rest["rehearse"],
         yes=rest["yes"],
+        skip_invalid=skip_invalid,
     )
-    journal = open_journal(where or project.journal)
+    journal = open_journal(where or task.project.journal)
     try:
-        return sending.send(sending.Errand(found, project, chosen, journal, report_folder, options, manner))
+        return sequencing.send(sending.Errand(task, chosen, journal, report_folder, options, manner))
     finally:
         journal.close()
 

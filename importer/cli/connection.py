@@ -11,7 +11,10 @@ from importer.api.pace import MILD_PER_S, Pace
 from importer.api.session import Session
 from importer.api.token import TokenSource
 from importer.cli import screen
+from importer.cli.inputs import Input
 from importer.cli.rehearsal import settings
+from importer.decisions import Decider
+from importer.journal import Journal
 from importer.project import Project
 from importer.resolve import Resolver
 from importer.sandbox import Sandbox
@@ -67,6 +70,24 @@ def connected(
     finally:
         client.close()
         token_client.close()
+
+
+def decider_for(
+    given: Input, connection: Connection, journal: Journal | None, settle_after_s: float, *, every: bool = False
+) -> Decider:
+    """Return what decides about the documents of a mapping in a target.
+
+    `every`: count every reference as one that an earlier step will fill in.
+    """
+    return Decider(
+        journal=journal,
+        session=connection.session,
+        company=connection.target.company,
+        mapping=given.mapping,
+        origins=given.origins,
+        settle_after_s=settle_after_s,
+        promised=lambda _reference: every,
+    )
 
 
 def resolver_for(connection: Connection, settle_after_s: float) -> Resolver:

@@ -1,8 +1,8 @@
 """What a command was given: mapping, workbook and parameters, read into the plan that check and run share."""
 
 import json
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Mapping as Dictionary
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
@@ -10,7 +10,7 @@ from typing import Any, Final
 from importer import workbook as workbooks
 from importer.blank_mark import carried_mark, outdated
 from importer.causes import Catalogue, language_of, load_causes
-from importer.cli import listing, screen
+from importer.cli import listing
 from importer.cli.stream import say
 from importer.errors import StartError, UsageError, WorkbookError, advice_for
 from importer.grouping import Cause, causes
@@ -19,7 +19,8 @@ from importer.mapping import Mapping, parameter_values
 from importer.mapping_file import read_mapping
 from importer.model import Status, Total
 from importer.plan import Plan, Selection, make_plan
-from importer.project import Project
+from importer.project import Project, project_of
+from importer.references import origins
 from importer.values import clean
 from importer.yamlfile import did_you_mean
 
@@ -38,6 +39,8 @@ class Input:
     plan: Plan
     #: what is known of the API's refusals, the mapping folder's own causes.yaml first
     causes: Catalogue
+    #: endpoints that make the documents the mapping refers to, by name
+    origins: Dictionary[str, str] = field(default_factory=dict)
 
     @property
     def language(self) -> str:
@@ -47,14 +50,27 @@ class Input:
 
 
 def read_input(
-    mapping: Path, workbook: Path | None, param: tuple[str, ...], limit: int | None, only: tuple[str, ...]
+    mapping: Path,
+    workbook: Path | None,
+    param: tuple[str, ...] = (),
+    limit: int | None = None,
+    only: tuple[str, ...] = (),
+    *,
+    also: Dictionary[str, str] | None = None,
+    folder: Path | None = None,
+    steps: Dictionary[str, str] | None = None,
 ) -> Input:
     """Read mapping and workbook and make the plan: what is shown is what is sent.
+
+    `also` are parameters that count where the mapping declares them, before those of `param`. `folder` is the
+    project's, by default the mapping's; `steps` are the endpoints of the steps before it in a sequence, by name.
 
     Raises: UsageError, MappingError, WorkbookError.
     """
     parsed = read_mapping(mapping)
-    values = parameter_values(parsed, _pairs(param))
+    origin = origins(parsed, folder or project_of(mapping.parent).folder, steps or {})
+    besides = {name: value for name, value in (also or {}).items() if name in parsed.parameters}
+    values = parameter_values(parsed, {**pairs(param), **besides})
     known = load_causes(parsed.source.path.parent)
     file = workbook or parsed.workbook.file
     if file is None:
@@ -71,10 +87,11 @@ def read_input(
     for key in sorted(selection.only - set(keys)):
         hint = did_you_mean(key, keys)
         raise UsageError(f"--only: the workbook has no document with the key {key!r}. {hint}".rstrip())
-    return Input(parsed, file, digest, plan, known)
+    return Input(parsed, file, digest, plan, known, origin)
 
 
-def _pairs(params: tuple[str, ...]) -> dict[str, str]:
+def pairs(params: tuple[str, ...]) -> dict[str, str]:
+    """Return parameters as the command line gives them, `NAME=VALUE`, by name."""
     pairs: dict[str, str] = {}
     for text in params:
         name, equals, value = text.partition("=")
@@ -159,44 +176,3 @@ def _total(total: Total) -> dict[str, str | None]:
         "sum": None if total.sum is None else plain(total.sum),
         "expect": None if total.expect is None else plain(total.expect),
     }
-
-
-def show_check(found: Input, notes: Sequence[str], report_folder: Path | None, *, quiet: bool) -> None:
-    """Print what `check` found, for people."""
-    out, plan = screen.console(), found.plan
-    listing.findings(out, plan, quiet=quiet)
-    data = check_data(found, 0)["documents"]
-    how = f" ({plan.sheet.layout})" if plan.sheet.layout else ""
-    screen.told(
-        out,
-        f"{found.workbook.name}{how}, sheet {plan.sheet.name}: {plan.rows_read:,} rows, "
-        f"{data['ready']:,} documents ready, {data['invalid']:,} invalid, {data['filtered']:,} left out.",
-        0,
-    )
-    screen.inserted(out, found.mapping.endpoint, plan.documents)
-    screen.totals(out, plan.totals)
-    for note in notes:
-        out.print(note, markup=False)
-    if report_folder is not None:
-        out.print(f"Report: {report_folder}", markup=False)
-    count = len(plan.problems)
-    if not count:
-        screen.told(out, "No problems. Nothing was sent: visma-import plan shows what a run would do.", 0)
-        return
-    hint = " --report DIR writes the sheet with each of them marked." if report_folder is None else ""
-    screen.told(out, f"{screen.counted(count, 'problem')}. Correct them and check again.{hint}", 0)
-
-
-def refuse_to_start(found: Input, *, as_json: bool, quiet: bool) -> int:
-    """Show why a run does not start; return its exit code."""
-    plan = found.plan
-    if as_json:
-        print_json(check_data(found, StartError.exit_code))
-        return StartError.exit_code
-    out = screen.console()
-    listing.findings(out, plan, quiet=quiet)
-    good = sum(document.status is None for document in plan.documents)
-    hint = "" if plan.held or not good else f" --skip-invalid sends the {good} good documents all the same."
-    count = screen.counted(len(plan.problems), "problem")
-    screen.told(out, f"{count}, so nothing was sent. Correct them and run again.{hint}", 0)
-    return StartError.exit_code

@@ -2,25 +2,23 @@
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
 from importer.cli import plan_text, screen
-from importer.cli.connection import Connection, connected
+from importer.cli.connection import Connection, connected, decider_for
 from importer.cli.inputs import Input, check_data, print_json
 from importer.cli.sending import Manner
-from importer.decide import Clock, Known, decide, since_accepted
+from importer.cli.task import Task, referred, task_data
+from importer.decide import since_accepted
 from importer.errors import StartError
 from importer.forecast import Amount, Forecast, action, control_totals
-from importer.journal import open_journal
+from importer.journal import Journal, open_journal
 from importer.journal.database import is_url
 from importer.jsontext import plain
-from importer.lookup import prepare, probe
+from importer.lookup import probe
 from importer.model import Document, Status
-from importer.preflight import look_before
-from importer.project import Project
-from importer.run import known
 from importer.stop import Stop
 from importer.target import Target
 
@@ -29,56 +27,79 @@ _WORK_S: Final = 0.15
 
 
 @dataclass(frozen=True, slots=True)
-class _Memory:
-    """Hold what the journal knows."""
+class Prospect:
+    """Hold a task as a target and a journal stand to it, and what a run of each step would do."""
 
-    known: Known = field(default_factory=Known)
-    #: by attempt, what it was expected to be found by
-    expected: dict[int, str] = field(default_factory=dict)
+    task: Task
+    target: Target
+    forecasts: tuple[Forecast, ...]
 
 
 def show_plan(
-    given: Input,
-    project: Project,
+    task: Task,
     chosen: str | Target,
     where: str | Path,
     manner: Manner,
-    output: Path | None,
+    outputs: Sequence[Path],
     *,
     as_json: bool,
     quiet: bool,
 ) -> int:
     """Print the plan and return the exit code: 3 where problems would keep the run from starting.
 
-    Raises: StartError when the workbook of the plan cannot be written.
+    Raises: StartError when a file of the plan cannot be written.
     """
-    forecast = _forecast(given, project, chosen, where, manner)
-    if output is not None:
-        _write(output, forecast)
-    code = StartError.exit_code if given.plan.problems else 0
+    progress = screen.RunProgress(quiet=True)
+    journal = open_journal(where) if is_url(where) or Path(where).exists() else None
+    try:
+        with connected(chosen, task.project, progress, Stop()) as connection:
+            found = prospect(task, connection, journal, manner)
+    finally:
+        if journal is not None:
+            journal.close()
+    for output in outputs:
+        _write(output, found)
+    code = StartError.exit_code if found.task.problems else 0
     if as_json:
-        print_json(_data(given, forecast, code))
+        print_json(_data(found, code))
         return code
-    plan_text.show(forecast, quiet=quiet)
-    if output is not None:
+    _show(found, quiet=quiet)
+    for output in outputs:
         screen.console().print(f"Plan: {output}", markup=False)
     return code
 
 
-def _forecast(given: Input, project: Project, chosen: str | Target, where: str | Path, manner: Manner) -> Forecast:
-    progress = screen.RunProgress(quiet=True)
-    with connected(chosen, project, progress, Stop()) as connection:
-        endpoint = given.mapping.endpoint
-        memory = _memory(given, connection.target, where)
-        clock = Clock(connection.session.server_now(), manner.settle_after_s)
-        documents = decide(given.plan.documents, memory.known, kind=endpoint.kind, clock=clock)
-        documents = prepare(connection.session, given.mapping, documents)
-        documents = look_before(connection.session, endpoint, documents, memory.known)
-        seconds, basis = _predict(connection, given, documents, manner.workers)
+def prospect(task: Task, connection: Connection, journal: Journal | None, manner: Manner) -> Prospect:
+    """Return what a run would do with each document of each step."""
+    task = referred(task, journal, connection.target.company)
+    forecasts: list[Forecast] = []
+    promised: set[tuple[str, str]] = set()
+    for step in task.steps:
+        forecast = _forecast(step.given, connection, journal, manner, frozenset(promised))
+        forecasts.append(forecast)
+        promised |= {(step.name, document.key) for document in forecast.to_send if document.key is not None}
+    return Prospect(task, connection.target, tuple(forecasts))
+
+
+def _forecast(
+    given: Input,
+    connection: Connection,
+    journal: Journal | None,
+    manner: Manner,
+    promised: frozenset[tuple[str, str]],
+) -> Forecast:
+    decider = replace(
+        decider_for(given, connection, journal, manner.settle_after_s),
+        promised=lambda reference: (reference.name, reference.key) in promised,
+    )
+    past, documents = decider.by_journal(given.plan.documents)
+    documents = decider.by_api(documents, past)
+    seconds, basis = _predict(connection, given, documents, manner.workers)
+    expected = _expected(given, journal, connection.target.company)
     changes = {
         position: text
         for position, document in enumerate(documents)
-        if (text := since_accepted(document, memory.known, memory.expected))
+        if (text := since_accepted(document, past, expected))
     }
     return Forecast(
         plan=given.plan,
@@ -92,31 +113,41 @@ def _forecast(given: Input, project: Project, chosen: str | Target, where: str |
     )
 
 
-def _write(output: Path, forecast: Forecast) -> None:
+def _expected(given: Input, journal: Journal | None, company: str) -> dict[int, str]:
+    """Return by attempt what an accepted document was expected to be found by."""
+    if journal is None:
+        return {}
+    live = journal.live_attempts(company, given.mapping.endpoint.name)
+    return {attempt.attempt_id: attempt.expect for attempt in live if attempt.state == "accepted"}
+
+
+def _show(found: Prospect, *, quiet: bool) -> None:
+    if found.task.migration is None:
+        plan_text.show(found.forecasts[0], quiet=quiet)
+        return
+    out = screen.console()
+    for number, (step, forecast) in enumerate(zip(found.task.steps, found.forecasts, strict=True), start=1):
+        out.rule(f"Step {number} of {len(found.forecasts)}: {screen.printable(step.name)}", align="left")
+        plan_text.show(forecast, quiet=quiet)
+
+
+def _write(output: Path, found: Prospect) -> None:
+    """Write a plan into a file of the kind that its name tells.
+
+    Raises: StartError.
+    """
     from importer.report import plan_file
 
-    if output.suffix.lower() != ".xlsx":
-        raise StartError(f"The plan is written as a workbook: -o FILE.xlsx, not {output.name!r}.")
     try:
-        plan_file.write(output, forecast)
+        if output.suffix.lower() == ".xlsx":
+            plan_file.write(output, found.forecasts, [step.name for step in found.task.steps])
+        else:
+            raise StartError(f"The plan is written as a workbook: -o FILE.xlsx, not {output.name!r}.")
     except OSError as error:
         reason = (error.strerror or "unknown reason").lower()
         raise StartError(
             f"The plan cannot be written to {str(output)!r}: {reason}. Close it where it is open."
         ) from None
-
-
-def _memory(given: Input, target: Target, where: str | Path) -> _Memory:
-    if not is_url(where) and not Path(where).exists():
-        return _Memory()
-    journal = open_journal(where)
-    try:
-        endpoint = given.mapping.endpoint.name
-        accepted = journal.live_attempts(target.company, endpoint)
-        expected = {attempt.attempt_id: attempt.expect for attempt in accepted if attempt.state == "accepted"}
-        return _Memory(known(journal, target.company, endpoint), expected)
-    finally:
-        journal.close()
 
 
 def _predict(connection: Connection, given: Input, documents: Sequence[Document], workers: int) -> tuple[float, str]:
@@ -136,8 +167,16 @@ def _predict(connection: Connection, given: Input, documents: Sequence[Document]
     return pace.predict_s(send, each / workers), basis
 
 
-def _data(given: Input, forecast: Forecast, code: int) -> dict[str, Any]:
+def _data(found: Prospect, code: int) -> dict[str, Any]:
     """Return what `plan --json` prints."""
+    plans = [
+        _plan(step.given, forecast, code) for step, forecast in zip(found.task.steps, found.forecasts, strict=True)
+    ]
+    return plans[0] if found.task.migration is None else task_data(found.task, plans, code)
+
+
+def _plan(given: Input, forecast: Forecast, code: int) -> dict[str, Any]:
+    """Return what `plan --json` prints of one mapping."""
     documents = forecast.documents
     counts = {status.value: sum(d.status is status for d in documents) for status in Status}
     found = forecast.to_send

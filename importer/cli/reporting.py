@@ -1,7 +1,6 @@
 """Write what a run or a check left: the report's files, and how it ended on the screen."""
 
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
@@ -85,13 +84,25 @@ def conclude(
     options: Options,
     groups: Sequence[Group] | None = None,
 ) -> None:
-    """Print how a run ended: for programs on stdout, or for people.
+    """Print how a run ended: for programs on stdout, and for people."""
+    if options.json:
+        print_json({name: value for name, value in results(record, outcomes).items() if name != "documents"})
+    show_end(record, outcomes, folder, notes, options, groups)
+
+
+def show_end(
+    record: RunRecord,
+    outcomes: Sequence[Outcome],
+    folder: Path | None,
+    notes: Sequence[str],
+    options: Options,
+    groups: Sequence[Group] | None = None,
+) -> None:
+    """Print how a run ended, for people.
 
     `folder` is where its report is, if it could be written. `groups` are its rejections by cause; of a run that is
     shown again, those of the bundled catalogue.
     """
-    if options.json:
-        print_json({name: value for name, value in results(record, outcomes).items() if name != "documents"})
     out = screen.console(error=options.json)
     if not options.quiet:
         if groups is None:
@@ -101,17 +112,18 @@ def conclude(
     for note in notes:
         out.print(note, markup=False)
     if folder is not None:
-        out.print(f"Report: {_short(folder)}", markup=False)
+        out.print(f"Report: {screen.short(folder)}", markup=False)
     code = "" if record.exit_code is None else f", exit code {record.exit_code}"
     out.print(f"Run {record.run_id}{code}: {exit_meaning(record.exit_code)}", markup=False)
     if record.simulated:
         out.print(NOTICE)
 
 
-def _short(folder: Path) -> str:
-    with suppress(ValueError):
-        return str(folder.resolve().relative_to(Path.cwd()))
-    return str(folder)
+def report_folder(project: Project, name: str, started_at: str, own_id: str) -> Path:
+    """Return the folder of a report that is given none: named after what ran and when."""
+    stamp = started_at[:19].replace("-", "").replace(":", "").replace("T", "-")
+    safe = "".join(char if char.isalnum() or char in "-_." else "-" for char in name)
+    return project.reports / f"{safe}-{stamp}-{own_id}"
 
 
 def rebuild_report(journal: Journal, run_id: str, project: Project, folder: Path | None) -> tuple[Path, list[str]]:
@@ -119,9 +131,7 @@ def rebuild_report(journal: Journal, run_id: str, project: Project, folder: Path
     record = journal.run(run_id)
     outcomes = journal.outcomes(run_id)
     if folder is None:
-        stamp = record.started_at[:19].replace("-", "").replace(":", "").replace("T", "-")
-        safe = "".join(char if char.isalnum() or char in "-_." else "-" for char in record.mapping_name)
-        folder = project.reports / f"{safe}-{stamp}-{record.run_id}"
+        folder = report_folder(project, record.mapping_name, record.started_at, record.run_id)
     copy = project.workbook_copy(record.workbook_sha256)
     try:
         notes = write_report(folder, record, outcomes, copy if copy.exists() else None)

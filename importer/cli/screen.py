@@ -1,8 +1,10 @@
 """Write what people read in the terminal: problems, summaries, progress. Decides nothing."""
 
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from decimal import Decimal
+from pathlib import Path
 from textwrap import wrap
 from typing import Any, Final
 
@@ -169,6 +171,11 @@ class RunProgress:
         if self._bar is not None:
             self._bar.stop()
 
+    def begin(self, total: int) -> None:
+        """Begin anew, with so many documents to send."""
+        self.total, self.done, self._said = total, 0, 0
+        self._counts.clear()
+
     def settled(self, outcome: Outcome) -> None:
         """Note that a document has its outcome."""
         self.done += 1
@@ -192,6 +199,13 @@ class RunProgress:
     @staticmethod
     def _line(text: str) -> None:
         say(text, error=True)
+
+
+def short(folder: Path) -> str:
+    """Return a folder as people would name it from where they are."""
+    with suppress(ValueError):
+        return str(folder.resolve().relative_to(Path.cwd()))
+    return str(folder)
 
 
 def history(out: Console, runs: Sequence[tuple[RunRecord, dict[Status, int]]]) -> None:

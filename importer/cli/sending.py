@@ -4,29 +4,28 @@ import secrets
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import click
 
-from importer.causes import explain_verdict, group
+from importer.causes import explain_verdict
 from importer.cli import listing, screen
-from importer.cli.connection import Connection, connected, resolver_for
+from importer.cli.connection import Connection, decider_for, resolver_for
 from importer.cli.inputs import Input
-from importer.cli.interrupts import watching
-from importer.cli.reporting import Options, conclude, new_record, rebuild_report
-from importer.decide import Clock, Known, decide
+from importer.cli.reporting import Options, new_record, rebuild_report
+from importer.cli.task import Step, Task
+from importer.decide import Known
 from importer.doubts import Doubts
 from importer.errors import ImportFailed, JournalError, StartError
 from importer.forecast import OWN, net_amounts
 from importer.journal import Journal
-from importer.lookup import prepare, probe
+from importer.lookup import probe
+from importer.mapping import Mapping
 from importer.model import Document, Outcome, RunRecord, Status
-from importer.preflight import look_before
-from importer.project import Project
 from importer.report.words import NOTICE
-from importer.run import Flight, Run, check_equations, first_outcomes, known
+from importer.run import Flight, Run, check_equations, first_outcomes
 from importer.send import Sender, now_utc
 from importer.stop import Stop
 from importer.stop_rules import StopRules
@@ -44,14 +43,15 @@ class Manner:
     rehearse: tuple[str, ...] = ()
     #: ask nothing
     yes: bool = False
+    #: send the good documents although others are invalid
+    skip_invalid: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Errand:
     """Hold what a run was told: what to send, where, how, and where to write it down."""
 
-    given: Input
-    project: Project
+    task: Task
     chosen: str | Target
     journal: Journal
     report_folder: Path | None
@@ -59,104 +59,118 @@ class Errand:
     manner: Manner
 
 
-def send(errand: Errand) -> int:
-    """Send the documents of a plan to a target, report, and return the exit code."""
-    stop, flight = Stop(), Flight()
-    with watching(stop, lambda: flight.going):
-        record, outcomes = _send(errand, stop, flight)
-        given = errand.given
-        folder, notes = _report(errand, record)
-        groups = group(outcomes, given.causes, record.endpoint, given.language)
-        conclude(record, outcomes, folder, notes, errand.options, groups)
-    return record.exit_code or 0
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Passage:
+    """Hold one step of a run on its way: what is sent, and by which connection."""
+
+    errand: Errand
+    step: Step
+    connection: Connection
+    stop: Stop
+    flight: Flight
+    progress: screen.RunProgress
+    #: the folder of its report; None for one named after the run
+    report_folder: Path | None = None
+    #: what the journal keeps of a run that is part of something: plan_id, sequence_id, step
+    belongs: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def given(self) -> Input:
+        """Return the mapping with its workbook."""
+        return self.step.given
+
+    @property
+    def target(self) -> Target:
+        """Return where it is sent."""
+        return self.connection.target
 
 
-def _report(errand: Errand, record: RunRecord) -> tuple[Path | None, list[str]]:
-    """Write the report of a run that is over; what keeps it from being written changes nothing in how the run ended."""
+def send_step(passage: Passage, *, ask: bool) -> tuple[RunRecord, list[Outcome]]:
+    """Send the documents of one step, and return how the run and each document ended; `ask` before anything is sent.
+
+    Raises: StartError when nothing was sent; StoppedError or DoubtError when the journal failed on the way.
+    """
+    given, errand, target = passage.given, passage.errand, passage.target
+    options, manner, progress = errand.options, errand.manner, passage.progress
+    record = new_record(given, run_id=secrets.token_hex(4), target=target.name, company=target.company)
+    record = replace(record, **passage.belongs)
+    doubts = _doubts(passage)
+    past, documents = _decided(passage, doubts)
+    check_equations(record, first_outcomes(documents))
+    if not options.quiet:
+        _announce(screen.console(error=options.json), given, target, documents)
+    if ask:
+        confirm(target, what(given.mapping, documents), yes=manner.yes or not to_send(documents))
+    doubts.adopt(documents)
+    progress.begin(to_send(documents))
+    job = Run(
+        _sender(passage, record, first_outcomes(documents), past),
+        progress,
+        passage.stop,
+        rules=passage.step.rules(manner.rules),
+        workers=max(min(manner.workers, progress.total), 1),
+        flight=passage.flight,
+        look_up=lambda documents, outcomes: doubts.settle(record, documents, outcomes),
+    )
     try:
-        return rebuild_report(errand.journal, record.run_id, errand.project, errand.report_folder)
+        with progress:
+            return job.execute(documents)
+    except ImportFailed:
+        with suppress(ImportFailed):
+            rebuild_report(errand.journal, record.run_id, errand.task.project, passage.report_folder)
+        raise
+
+
+def report_step(passage: Passage, record: RunRecord) -> tuple[Path | None, list[str]]:
+    """Write the report of a run that is over; what keeps it from being written changes nothing in how the run ended."""
+    errand = passage.errand
+    try:
+        return rebuild_report(errand.journal, record.run_id, errand.task.project, passage.report_folder)
     except JournalError as error:
         return None, [f"The report could not be written. {error} Then say visma-import report {record.run_id}"]
 
 
-def _send(errand: Errand, stop: Stop, flight: Flight) -> tuple[RunRecord, list[Outcome]]:
-    given, options, manner = errand.given, errand.options, errand.manner
-    progress = screen.RunProgress(quiet=options.quiet)
-    with connected(errand.chosen, errand.project, progress, stop, manner.rehearse) as connection:
-        target = connection.target
-        record = new_record(given, run_id=secrets.token_hex(4), target=target.name, company=target.company)
-        doubts = _doubts(errand, connection)
-        past, documents = _decided(errand, connection, doubts)
-        check_equations(record, first_outcomes(documents))
-        if not options.quiet:
-            _announce(screen.console(error=options.json), given, target, documents)
-        _confirm(target, _what(given, documents), yes=manner.yes or not _to_send(documents))
-        doubts.adopt(documents)
-        progress.total = _to_send(documents)
-        job = Run(
-            _sender(errand, connection, record, first_outcomes(documents), past),
-            progress,
-            stop,
-            rules=manner.rules,
-            workers=max(min(manner.workers, progress.total), 1),
-            flight=flight,
-            look_up=lambda documents, outcomes: doubts.settle(record, documents, outcomes),
-        )
-        try:
-            with progress:
-                return job.execute(documents)
-        except ImportFailed:
-            with suppress(ImportFailed):
-                rebuild_report(errand.journal, record.run_id, errand.project, errand.report_folder)
-            raise
+def _doubts(passage: Passage) -> Doubts:
+    errand, endpoint = passage.errand, passage.given.mapping.endpoint
+    resolver = resolver_for(passage.connection, errand.manner.settle_after_s)
+    return Doubts(errand.journal, resolver, endpoint, passage.target.company, now_utc)
 
 
-def _doubts(errand: Errand, connection: Connection) -> Doubts:
-    resolver = resolver_for(connection, errand.manner.settle_after_s)
-    endpoint = errand.given.mapping.endpoint
-    return Doubts(errand.journal, resolver, endpoint, connection.target.company, now_utc)
-
-
-def _sender(errand: Errand, connection: Connection, record: RunRecord, outcomes: list[Outcome], past: Known) -> Sender:
-    endpoint = errand.given.mapping.endpoint
+def _sender(passage: Passage, record: RunRecord, outcomes: list[Outcome], past: Known) -> Sender:
+    mapping = passage.given.mapping
     return Sender(
         record,
-        endpoint,
-        endpoint.path[errand.given.mapping.api],
-        errand.journal,
-        connection.session,
+        mapping.endpoint,
+        mapping.endpoint.path[mapping.api],
+        passage.errand.journal,
+        passage.connection.session,
         outcomes,
-        explain=_explainer(errand.given),
+        explain=_explainer(passage.given),
         taken={found.number: found.key for found in past.accepted.values() if found.number},
         once_doubtful={identity: once.attempt_id for identity, once in past.once_doubtful.items()},
     )
 
 
-def _decided(errand: Errand, connection: Connection, doubts: Doubts) -> tuple[Known, tuple[Document, ...]]:
+def _decided(passage: Passage, doubts: Doubts) -> tuple[Known, tuple[Document, ...]]:
     """Return what is known, and the documents, those that are not to be sent having a status.
 
     Raises: TargetError when the API cannot be read, so that nothing may be written.
     """
-    given, (target, session) = errand.given, connection
-    endpoint = given.mapping.endpoint
-
-    def decided() -> tuple[Known, tuple[Document, ...]]:
-        past = known(errand.journal, target.company, endpoint.name)
-        clock = Clock(session.server_now(), errand.manner.settle_after_s)
-        return past, decide(given.plan.documents, past, kind=endpoint.kind, clock=clock)
-
-    past, documents = decided()
+    given, errand, (target, session) = passage.given, passage.errand, passage.connection
+    planned = given.plan.documents
+    decider = decider_for(given, passage.connection, errand.journal, errand.manner.settle_after_s)
+    past, documents = decider.by_journal(planned)
     unsure = any(document.status is Status.UNKNOWN or document.waits for document in documents)
-    if unsure or (not target.simulated and _to_send(documents)):
+    if unsure or (not target.simulated and to_send(documents)):
         # it tells the server's time, too, by which doubts grow old
-        probe(session, endpoint)
+        probe(session, given.mapping.endpoint)
     if unsure:
-        doubts.settle_earlier(given.plan.documents)
-        past, documents = decided()
-    found = look_before(session, endpoint, prepare(session, given.mapping, documents), past)
+        doubts.settle_earlier(decider.filled(planned))
+        past, documents = decider.by_journal(planned)
+    found = decider.by_api(documents, past)
     if any(new.status is Status.CHANGED and old.status is None for old, new in zip(documents, found, strict=True)):
         # another machine on this journal may have had them accepted between our looking into it and into the API
-        past, later = decided()
+        past, later = decider.by_journal(planned)
         pairs = zip(found, later, strict=True)
         found = tuple(b if a.status is Status.CHANGED and b.status is not None else a for a, b in pairs)
     return past, found
@@ -168,7 +182,7 @@ def _explainer(given: Input) -> Callable[[str], str]:
     return lambda message: explain_verdict(given.causes, message, endpoint, language)
 
 
-def _confirm(target: Target, what: str, *, yes: bool) -> None:
+def confirm(target: Target, what: str, *, yes: bool) -> None:
     """Ask before anything is sent to a real company; `what` says how many documents and how much they add up to.
 
     Raises: StartError when nobody can be asked or the answer is no.
@@ -192,19 +206,20 @@ def _announce(out: Any, given: Input, target: Target, documents: Sequence[Docume
     left = {status: sum(document.status is status for document in documents) for status in Status}
     others = "".join(f", {count:,} {status.value.replace('_', ' ')}" for status, count in left.items() if count)
     out.print(f"{name}, sheet {sheet.name}: {given.plan.rows_read:,} rows, {len(documents):,} documents.", markup=False)
-    out.print(f"To send: {_what(given, documents)}{others}.", markup=False)
+    out.print(f"To send: {what(given.mapping, documents)}{others}.", markup=False)
     screen.totals(out, given.plan.totals)
     listing.warnings(out, given.plan)
 
 
-def _what(given: Input, documents: Sequence[Document]) -> str:
+def what(mapping: Mapping, documents: Sequence[Document]) -> str:
     """Say how many documents would be sent, and how much they add up to by currency."""
-    count = screen.counted(_to_send(documents), "document")
-    found = [(one.bodies, one.currency or OWN) for one in net_amounts(given.mapping, documents) if one.bodies]
+    count = screen.counted(to_send(documents), "document")
+    found = [(one.bodies, one.currency or OWN) for one in net_amounts(mapping, documents) if one.bodies]
     decimals = screen.decimals_of(amount for amount, _ in found)
     sums = [f"{amount:,.{decimals}f} {currency}" for amount, currency in found]
     return f"{count} ({', '.join(sums)} net)" if sums else count
 
 
-def _to_send(documents: Sequence[Document]) -> int:
+def to_send(documents: Sequence[Document]) -> int:
+    """Count the documents that go out."""
     return sum(document.status is None for document in documents)

@@ -21,6 +21,8 @@ T = TypeVar("T")
 _INSERT: Final[dict[str, Callable[[sa.Table], Any]]] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
 #: How often a claim is tried where what stood in its way was settled meanwhile.
 _CLAIM_TRIES: Final = 3
+#: How many keys one question names.
+_ASKED_AT_ONCE: Final = 500
 
 
 def _update(record: RunRecord, outcome: Outcome) -> sa.Update:
@@ -323,6 +325,24 @@ class Journal:
         """Return what each run that had a document with this key knows of it, by the run's id."""
         query = sa.select(tables.result).where(tables.result.c.key == key)
         return {row["run_id"]: tables.read_outcome(row) for row in self._rows(query)}
+
+    def last_outcomes(self, company: str, endpoint: str, keys: Sequence[str]) -> dict[str, tuple[RunRecord, Outcome]]:
+        """Return what the latest run that had a document with each key knows of it, and that run."""
+        run, result, found = tables.run, tables.result, {}
+        records: dict[str, RunRecord] = {}
+        for start in range(0, len(keys), _ASKED_AT_ONCE):
+            of = (run.c.company == company, run.c.endpoint == endpoint)
+            query = (
+                sa.select(result)
+                .join(run, run.c.run_id == result.c.run_id)
+                .where(*of, result.c.key.in_(keys[start : start + _ASKED_AT_ONCE]))
+                .order_by(run.c.started_at)
+            )
+            for row in self._rows(query):
+                if row["run_id"] not in records:
+                    records[row["run_id"]] = self.run(row["run_id"])
+                found[row["key"]] = records[row["run_id"]], tables.read_outcome(row)
+        return found
 
     def outcomes(self, run_id: str) -> list[Outcome]:
         """Return what is known of each document of a run, in the order of the plan."""

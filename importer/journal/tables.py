@@ -44,9 +44,12 @@ run = sa.Table(
     sa.Column("stopped", sa.Text, nullable=False),
     #: the saved plan that it carries out
     sa.Column("plan_id", sa.Text),
-    #: the sequence of runs that it is a step of, and which step, from 1
+    #: the sequence of runs that it is a step of, its name and how many steps it has; which step, from 1, and its name
     sa.Column("sequence_id", sa.Text),
+    sa.Column("sequence_name", sa.Text),
+    sa.Column("steps", sa.Integer),
     sa.Column("step", sa.Integer),
+    sa.Column("step_name", sa.Text),
     #: how many documents of a status it was allowed to leave and be green, JSON
     sa.Column("allowed", sa.Text),
 )
@@ -130,7 +133,10 @@ _CAME: Final[dict[int, dict[str, tuple[str, ...]]]] = {
     2: {"attempt": ("uid TEXT NOT NULL DEFAULT ''", "job TEXT")},
     3: {
         "attempt": ("position INTEGER", "before TEXT"),
-        "run": ("plan_id TEXT", "sequence_id TEXT", "step INTEGER", "allowed TEXT"),
+        "run": (
+            *("plan_id TEXT", "sequence_id TEXT", "sequence_name TEXT", "steps INTEGER", "step INTEGER"),
+            *("step_name TEXT", "allowed TEXT"),
+        ),
     },
 }
 

@@ -8,12 +8,15 @@ workbook_file  results.xlsx: workbook_copy loads, columns makes room, cells writ
 workbook_made  the workbook for it where the run's was no .xlsx
 html_file      results.html, made of the files in page
 junit_file     results.junit.xml
+sequence       the report over all steps of a migration: sequence_page makes its page
 """
 
 import os
 import shutil
 from collections.abc import Callable, Sequence
+from collections.abc import Mapping as Dictionary
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -62,32 +65,46 @@ def write_report(folder: Path, record: RunRecord, outcomes: Sequence[Outcome], w
 
     Raises: OSError when the folder cannot be written.
     """
+    ordered = sorted(outcomes, key=lambda outcome: outcome.position)
+    return place(folder, {name: partial(_write, writer, record, ordered, workbook) for name, writer in FILES})
+
+
+def _write(writer: Writer, record: RunRecord, outcomes: Sequence[Outcome], workbook: Path | None, target: Path) -> None:
+    writer(target, record, outcomes, workbook)
+
+
+def place(folder: Path, files: Dictionary[str, Callable[[Path], None]]) -> list[str]:
+    """Write files into a folder, all of them at once, in place of those of an earlier run; return notes for the user.
+
+    A file that raises WorkbookError is left out, and a note says so.
+
+    Raises: OSError when the folder cannot be written.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     staging = folder / f".partial-{os.getpid()}"
     shutil.rmtree(staging, ignore_errors=True)
     staging.mkdir()
     try:
-        ordered = sorted(outcomes, key=lambda outcome: outcome.position)
         notes: list[str] = []
-        for name, writer in FILES:
+        for name, write in files.items():
             try:
-                writer(staging / name, record, ordered, workbook)
+                write(staging / name)
             except WorkbookError as error:
                 (staging / name).unlink(missing_ok=True)
                 notes.append(f"{name} was not written: {error}")
             else:
                 _flush(staging / name)
-        _put_in_place(staging, folder)
+        _put_in_place(staging, folder, list(files))
         return notes
     finally:
         shutil.rmtree(staging, ignore_errors=True)
 
 
-def _put_in_place(staging: Path, folder: Path) -> None:
+def _put_in_place(staging: Path, folder: Path, names: Sequence[str]) -> None:
     # files of two runs are never beside each other, not even for a moment
-    for name, _writer in FILES[1:]:
+    for name in names[1:]:
         (folder / name).unlink(missing_ok=True)
-    for name, _writer in FILES:
+    for name in names:
         if (staging / name).exists():
             (staging / name).replace(folder / name)
         else:

@@ -64,6 +64,23 @@ def write(target: Path, record: RunRecord, outcomes: Sequence[Outcome]) -> None:
 
 def page(record: RunRecord, outcomes: Sequence[Outcome]) -> str:
     """Return the page. The same run makes the same page, whenever it is written."""
+    from markupsafe import Markup
+
+    ordered = sorted(outcomes, key=lambda outcome: outcome.position)
+    found = troubles(record, ordered)
+    style, script = style_of_page(), (_PAGE / "page.js").read_text(encoding="utf-8")
+    rendered: str = template("page.html.j2").render(
+        policy=policy(style, script),
+        style=Markup(style),  # noqa: S704 - our own files
+        script=Markup(script),  # noqa: S704 - our own files
+        data=Markup(_data(record, ordered, found)),  # noqa: S704 - made harmless by _inert
+        **_content(record, ordered, found),
+    )
+    return rendered
+
+
+def template(name: str) -> Any:
+    """Return one of the templates of pages; whatever it is given is shown as text."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
     from markupsafe import Markup
 
@@ -79,16 +96,7 @@ def page(record: RunRecord, outcomes: Sequence[Outcome]) -> str:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    ordered = sorted(outcomes, key=lambda outcome: outcome.position)
-    found = troubles(record, ordered)
-    style, script = _style(), (_PAGE / "page.js").read_text(encoding="utf-8")
-    return environment.get_template("page.html.j2").render(
-        policy=_policy(style, script),
-        style=Markup(style),  # noqa: S704 - our own files
-        script=Markup(script),  # noqa: S704 - our own files
-        data=Markup(_data(record, ordered, found)),  # noqa: S704 - made harmless by _inert
-        **_content(record, ordered, found),
-    )
+    return environment.get_template(name)
 
 
 def _content(record: RunRecord, ordered: Sequence[Outcome], found: Sequence[Trouble]) -> dict[str, Any]:
@@ -102,7 +110,7 @@ def _content(record: RunRecord, ordered: Sequence[Outcome], found: Sequence[Trou
         "exit_code": None if is_check(record) else record.exit_code,
         "facts": _facts(record),
         "counts": counts,
-        "bar": list(_bar(counts)),
+        "bar": list(bar(counts)),
         "spoken": ", ".join(f"{counted.documents:,} {label(status)}" for status, counted in counts.items()),
         "equation": equation(record.rows_read, [counted.rows for counted in counts.values()]),
         "totals": [_total(total) for total in record.totals],
@@ -122,7 +130,7 @@ def _pressing(record: RunRecord) -> list[Status]:
     return [status for status in PRESSING if not (is_check(record) and status is Status.NOT_SENT)]
 
 
-def _style() -> str:
+def style_of_page() -> str:
     """Return the page's style, the statuses in the colours that results.xlsx has."""
     from importer.report.workbook_file import FILLS
 
@@ -130,7 +138,7 @@ def _style() -> str:
     return (_PAGE / "page.css").read_text(encoding="utf-8") + "".join(rules)
 
 
-def _policy(style: str, script: str) -> str:
+def policy(style: str, script: str) -> str:
     """Return the page's Content-Security-Policy: its own style and script by their hashes, and nothing else."""
 
     def source(text: str) -> str:
@@ -237,7 +245,7 @@ def _shown_trouble(one: Trouble) -> dict[str, Any]:
     }
 
 
-def _bar(counts: dict[Status, Count]) -> Iterator[tuple[Status, int, float, float]]:
+def bar(counts: dict[Status, Count]) -> Iterator[tuple[Status, int, float, float]]:
     """Lay the statuses beside each other; return each with its count, its left edge and its width."""
     total = sum(counted.documents for counted in counts.values())
     spare = _BAR - _LEAST * len(counts)

@@ -55,32 +55,46 @@ class _Case:
 
 def write(target: Path, record: RunRecord, outcomes: Sequence[Outcome]) -> None:
     """Write a run's documents as test cases."""
-    tree = ET.ElementTree(suites(record, outcomes))
+    write_all(target, [(record, outcomes)])
+
+
+def write_all(target: Path, runs: Sequence[tuple[RunRecord, Sequence[Outcome]]]) -> None:
+    """Write the documents of several runs, a suite for each."""
+    tree = ET.ElementTree(suites(runs))
     ET.indent(tree)
     tree.write(target, encoding="utf-8", xml_declaration=True)
 
 
-def suites(record: RunRecord, outcomes: Sequence[Outcome]) -> ET.Element:
-    """Return the run as one suite of tests; a check's problems of the whole file are cases of their own."""
+def suites(runs: Sequence[tuple[RunRecord, Sequence[Outcome]]]) -> ET.Element:
+    """Return each run as one suite of tests; a check's problems of the whole file are cases of their own."""
+    root = ET.Element("testsuites", {"name": "visma-import"})
+    found = [_suite(record, outcomes) for record, outcomes in runs]
+    for name in ("tests", *_COUNTS):
+        if name != "skipped":
+            root.set(name, str(sum(int(suite.get(name, "0")) for suite in found)))
+    root.set("time", f"{sum(_seconds(record) for record, _ in runs):.3f}")
+    root.extend(found)
+    return root
+
+
+def _suite(record: RunRecord, outcomes: Sequence[Outcome]) -> ET.Element:
     held = record.held if isinstance(record, CheckRecord) else ()
     cases = [*map(_whole_file, held), *(_document(record, outcome) for outcome in outcomes)]
     verdicts = Counter(case.verdict for case in cases)
     counted = {"tests": str(len(cases)), **{name: str(verdicts[verdict]) for name, verdict in _COUNTS.items()}}
-    time = f"{_seconds(record):.3f}"
-    totals = {name: count for name, count in counted.items() if name != "skipped"}
-    root = ET.Element("testsuites", {"name": "visma-import", **totals, "time": time})
-    name = legible(record.mapping_name)
-    suite = ET.SubElement(root, "testsuite", {"name": name, **counted, "time": time, "timestamp": _stamp(record)})
+    name = legible(record.step_name or record.mapping_name)
+    told = {"name": name, **counted, "time": f"{_seconds(record):.3f}", "timestamp": _stamp(record)}
+    suite = ET.Element("testsuite", told)
     properties = ET.SubElement(suite, "properties")
     for known, text in _properties(record).items():
         ET.SubElement(properties, "property", {"name": known, "value": legible(text)})
     for case in cases:
         _add(suite, name, case)
-    told = [reach(record), headline(record, count(outcomes)), ending(record)]
-    ET.SubElement(suite, "system-out").text = legible("\n".join(told))
+    said = [reach(record), headline(record, count(outcomes)), ending(record)]
+    ET.SubElement(suite, "system-out").text = legible("\n".join(said))
     if record.stopped:
         ET.SubElement(suite, "system-err").text = legible(f"Stopped early: {record.stopped}")
-    return root
+    return suite
 
 
 def _whole_file(problem: Problem) -> _Case:

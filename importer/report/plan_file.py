@@ -2,6 +2,7 @@
 
 import math
 import os
+import re
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from pathlib import Path
@@ -30,13 +31,16 @@ _NUMERIC: Final = frozenset(
 _LINE_POINTS: Final = 15
 #: A text that takes more lines than this is hidden in part by the row's height; the cell holds it whole.
 _MAX_LINES: Final = 12
+_NOT_IN_TITLES: Final = re.compile(r"[\[\]:*?/\\\x00-\x1f]")
+#: Excel's own limit.
+_MAX_TITLE: Final = 31
 
 #: What a cell of these sheets can hold: a text, a number, or nothing.
 Content = str | int | Decimal | None
 
 
-def write(file: Path, forecast: Forecast) -> None:
-    """Write the workbook, whole or not at all.
+def write(file: Path, forecasts: Sequence[Forecast], names: Sequence[str]) -> None:
+    """Write the workbook, whole or not at all; of several steps, by their names, three sheets for each.
 
     Raises: OSError when the file cannot be written.
     """
@@ -44,15 +48,20 @@ def write(file: Path, forecast: Forecast) -> None:
     # before anything is made that could not be put anywhere
     partial.touch()
     try:
-        _fill(partial, forecast)
+        book: Any = Workbook(write_only=True)
+        for number, (forecast, name) in enumerate(zip(forecasts, names, strict=True), start=1):
+            _fill(book, forecast, f"{number} {{}} {name}" if len(forecasts) > 1 else "{}")
+        save(book, partial)
         partial.replace(file)
     finally:
         partial.unlink(missing_ok=True)
 
 
-def _fill(file: Path, forecast: Forecast) -> None:
-    book: Any = Workbook(write_only=True)
-    documents = _Table(book, "Documents", (10, 18, 14, 14, 12, 10, 16, 70))
+def _fill(book: Any, forecast: Forecast, title: str) -> None:
+    def named(name: str) -> str:
+        return _NOT_IN_TITLES.sub("-", title.format(name))[:_MAX_TITLE].strip(" '")
+
+    documents = _Table(book, named("Documents"), (10, 18, 14, 14, 12, 10, 16, 70))
     documents.head("Action", "Key", "Rows", "Customer", "Date", "Currency", "Net amount", "Why")
     for position, document in enumerate(forecast.documents):
         known = Expectation.load(document.expect)
@@ -61,10 +70,9 @@ def _fill(file: Path, forecast: Forecast) -> None:
         texts = (document.key, rows, document.customer or known.customer, known.day, known.currency)
         name = action(document)
         documents.row(name, *texts, amount, forecast.reason(position), fill=_FILLS[name])
-    _totals(_Table(book, "Totals", (28, 18, 20, 16, 16, 16, 16, 16, 16, 14)), forecast)
-    _problems(_Table(book, "Problems", (10, 34, 10, 20, 24, 80)), forecast)
+    _totals(_Table(book, named("Totals"), (28, 18, 20, 16, 16, 16, 16, 16, 16, 14)), forecast)
+    _problems(_Table(book, named("Problems"), (10, 34, 10, 20, 24, 80)), forecast)
     documents.finish()
-    save(book, file)
 
 
 class _Table:

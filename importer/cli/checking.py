@@ -1,0 +1,99 @@
+"""Show what `check` found, and why a run does not start: of one mapping, or of each step of a migration."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from importer.cli import listing, screen
+from importer.cli.inputs import Input, check_data, print_json
+from importer.cli.task import Task, task_data
+from importer.errors import StartError
+
+
+def check_task(task: Task, report_folder: Path | None, *, as_json: bool, quiet: bool) -> int:
+    """Show what is wrong with a task, write the report that is wanted, and return the exit code.
+
+    Raises: StartError when the report cannot be written.
+    """
+    code = StartError.exit_code if task.problems else 0
+    folders = [report_folder and task.folder_in(report_folder, number) for number in range(len(task.steps))]
+    notes = [
+        [] if folder is None else _report(step.given, folder) for step, folder in zip(task.steps, folders, strict=True)
+    ]
+    if as_json:
+        print_json(data(task, code))
+        return code
+    for number, step in enumerate(task.steps):
+        heading(task, number)
+        _show(step.given, notes[number], folders[number], quiet=quiet)
+    if task.migration is not None:
+        told = screen.counted(task.problems, "problem") if task.problems else "No problems"
+        screen.told(screen.console(), f"{task.name}: {len(task.steps)} steps. {told}.", 0)
+    return code
+
+
+def data(task: Task, code: int) -> object:
+    """Return what `check --json` prints."""
+    steps = [check_data(step.given, code if task.migration is None else _code(step.given)) for step in task.steps]
+    return steps[0] if task.migration is None else task_data(task, steps, code)
+
+
+def _code(given: Input) -> int:
+    return StartError.exit_code if given.plan.problems else 0
+
+
+def heading(task: Task, number: int) -> None:
+    """Print which step of a migration follows."""
+    if task.migration is not None:
+        name = screen.printable(task.steps[number].name)
+        screen.console().rule(f"Step {number + 1} of {len(task.steps)}: {name}", align="left")
+
+
+def _report(given: Input, folder: Path) -> list[str]:
+    from importer.cli.reporting import report_check
+
+    return report_check(given, folder)
+
+
+def _show(found: Input, notes: Sequence[str], report_folder: Path | None, *, quiet: bool) -> None:
+    """Print what `check` found in one mapping, for people."""
+    out, plan = screen.console(), found.plan
+    listing.findings(out, plan, quiet=quiet)
+    ready = check_data(found, 0)["documents"]
+    how = f" ({plan.sheet.layout})" if plan.sheet.layout else ""
+    screen.told(
+        out,
+        f"{found.workbook.name}{how}, sheet {plan.sheet.name}: {plan.rows_read:,} rows, "
+        f"{ready['ready']:,} documents ready, {ready['invalid']:,} invalid, {ready['filtered']:,} left out.",
+        0,
+    )
+    screen.inserted(out, found.mapping.endpoint, plan.documents)
+    screen.totals(out, plan.totals)
+    for note in notes:
+        out.print(note, markup=False)
+    if report_folder is not None:
+        out.print(f"Report: {report_folder}", markup=False)
+    count = len(plan.problems)
+    if not count:
+        screen.told(out, "No problems. Nothing was sent: visma-import plan shows what a run would do.", 0)
+        return
+    hint = " --report DIR writes the sheet with each of them marked." if report_folder is None else ""
+    screen.told(out, f"{screen.counted(count, 'problem')}. Correct them and check again.{hint}", 0)
+
+
+def refuse_to_start(task: Task, *, as_json: bool, quiet: bool) -> int:
+    """Show why a run does not start; return its exit code."""
+    if as_json:
+        print_json(data(task, StartError.exit_code))
+        return StartError.exit_code
+    out = screen.console()
+    for number, step in enumerate(task.steps):
+        if step.given.plan.problems:
+            heading(task, number)
+            listing.findings(out, step.given.plan, quiet=quiet)
+    plans = [step.given.plan for step in task.steps]
+    good = sum(document.status is None for plan in plans for document in plan.documents)
+    held = any(plan.held for plan in plans)
+    hint = "" if held or not good else f" --skip-invalid sends the {good} good documents all the same."
+    count = screen.counted(task.problems, "problem")
+    screen.told(out, f"{count}, so nothing was sent. Correct them and run again.{hint}", 0)
+    return StartError.exit_code

@@ -1,0 +1,207 @@
+"""Carry a task out: one mapping, or the steps of a migration one after the other, each a run of its own."""
+
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from importer.causes import group
+from importer.cli import screen
+from importer.cli.checking import refuse_to_start
+from importer.cli.connection import Connection, connected, decider_for
+from importer.cli.inputs import print_json
+from importer.cli.interrupts import watching
+from importer.cli.reporting import conclude, report_folder, show_end
+from importer.cli.sending import Errand, Passage, confirm, report_step, send_step, to_send, what
+from importer.cli.task import Step, referred
+from importer.errors import ImportFailed, StartError
+from importer.model import Outcome, RunRecord, Status
+from importer.report.counts import count
+from importer.report.sequence import Part, Whole, whole_results, write_whole
+from importer.report.words import NOTICE, exit_meaning
+from importer.run import Flight
+from importer.send import now_utc
+from importer.stop import Stop
+
+_FAILURES = frozenset({Status.REJECTED, Status.CHANGED, Status.INVALID})
+
+
+def send(errand: Errand) -> int:
+    """Send the documents of a task, report, and return the exit code."""
+    stop, flight = Stop(), Flight()
+    progress = screen.RunProgress(quiet=errand.options.quiet)
+    with watching(stop, lambda: flight.going):
+        if errand.task.migration is not None:
+            return _Sequence(errand, stop, flight, progress).send()
+        with _connected(errand, progress, stop) as connection:
+            passage = Passage(
+                errand=errand,
+                step=errand.task.steps[0],
+                connection=connection,
+                stop=stop,
+                flight=flight,
+                progress=progress,
+                report_folder=errand.report_folder,
+            )
+            record, outcomes = send_step(passage, ask=True)
+        folder, notes = report_step(passage, record)
+        given = passage.given
+        groups = group(outcomes, given.causes, record.endpoint, given.language)
+        conclude(record, outcomes, folder, notes, errand.options, groups)
+    return record.exit_code or 0
+
+
+def _connected(errand: Errand, progress: screen.RunProgress, stop: Stop) -> Any:
+    return connected(errand.chosen, errand.task.project, progress, stop, errand.manner.rehearse)
+
+
+@dataclass
+class _Sequence:
+    """Send the steps of a migration."""
+
+    errand: Errand
+    stop: Stop
+    flight: Flight
+    progress: screen.RunProgress
+    sequence_id: str = field(default_factory=lambda: secrets.token_hex(4))
+    started_at: str = field(default_factory=now_utc)
+    parts: list[Part] = field(default_factory=list)
+    #: why a further step did not begin
+    why: str = ""
+
+    def send(self) -> int:
+        errand = self.errand
+        with _connected(errand, self.progress, self.stop) as connection:
+            task = referred(errand.task, errand.journal, connection.target.company)
+            if task.held_back(skip_invalid=errand.manner.skip_invalid):
+                return refuse_to_start(task, as_json=errand.options.json, quiet=errand.options.quiet)
+            self._ask(task.steps, connection)
+            try:
+                self._send_all(task.steps, connection)
+            except ImportFailed:
+                self._report()
+                raise
+        return self._conclude()
+
+    def _ask(self, steps: Sequence[Step], connection: Connection) -> None:
+        """Ask once for all steps, by what the journal knows: what a step refers to counts as sent.
+
+        Raises: StartError.
+        """
+        manner, target = self.errand.manner, connection.target
+        if target.simulated or manner.yes:
+            return
+        told = []
+        for step in steps:
+            decider = decider_for(step.given, connection, self.errand.journal, manner.settle_after_s, every=True)
+            documents = decider.by_journal(step.given.plan.documents)[1]
+            if to_send(documents):
+                told.append(f"{step.name}: {what(step.given.mapping, documents)}")
+        confirm(target, "; ".join(told), yes=not told)
+
+    def _send_all(self, steps: Sequence[Step], connection: Connection) -> None:
+        for number, step in enumerate(steps):
+            if self._over(steps[number - 1] if number else None):
+                return
+            self._tell(number, step)
+            passage = self._passage(number, step, connection)
+            try:
+                record, outcomes = send_step(passage, ask=False)
+            except StartError as error:
+                if not self.parts:
+                    raise
+                # documents of earlier steps are in Visma, so that this is no failure to start
+                self.why = f"The step {step.name} could not begin. {error}"
+                return
+            self._keep(passage, record, outcomes)
+
+    def _over(self, last: Step | None) -> bool:
+        """Tell whether the next step must not begin, and keep the reason."""
+        if last is None:
+            return self.stop.is_set()
+        part = self.parts[-1]
+        failures = sum(outcome.status in _FAILURES for outcome in part.outcomes)
+        if self.stop.is_set() or part.record.exit_code == 6:  # noqa: PLR2004 - stopped early
+            self.why = f"The step {last.name} was stopped."
+        elif last.failures is not None and failures > last.failures:
+            self.why = f"{failures} documents of the step {last.name} failed, and it may have {last.failures} at most."
+        return bool(self.why)
+
+    def _tell(self, number: int, step: Step) -> None:
+        if not self.errand.options.quiet:
+            out = screen.console(error=self.errand.options.json)
+            name = screen.printable(step.name)
+            out.rule(f"Step {number + 1} of {len(self.errand.task.steps)}: {name}", align="left")
+
+    def _passage(self, number: int, step: Step, connection: Connection) -> Passage:
+        task = self.errand.task
+        return Passage(
+            errand=self.errand,
+            step=step,
+            connection=connection,
+            stop=self.stop,
+            flight=self.flight,
+            progress=self.progress,
+            report_folder=task.folder_in(self.folder, number),
+            belongs={
+                "sequence_id": self.sequence_id,
+                "sequence_name": task.name,
+                "steps": len(task.steps),
+                "step": number + 1,
+                "step_name": step.name,
+            },
+        )
+
+    @property
+    def folder(self) -> Path:
+        """Return the folder of the report over all steps."""
+        task = self.errand.task
+        return self.errand.report_folder or report_folder(task.project, task.name, self.started_at, self.sequence_id)
+
+    def _keep(self, passage: Passage, record: RunRecord, outcomes: list[Outcome]) -> None:
+        self.parts.append(Part(record, tuple(outcomes)))
+        folder, notes = report_step(passage, record)
+        given, options = passage.given, self.errand.options
+        groups = group(outcomes, given.causes, record.endpoint, given.language)
+        show_end(record, outcomes, folder, notes, options, groups)
+
+    def _report(self) -> list[str]:
+        """Write the report over all steps that were begun; return notes for the user."""
+        if not self.parts:
+            return []
+        try:
+            write_whole(self.folder, Whole(tuple(self.parts)))
+        except OSError as error:
+            reason = (error.strerror or "unknown reason").lower()
+            return [f"The report over all steps could not be written ({reason})."]
+        return []
+
+    def _conclude(self) -> int:
+        if not self.parts:
+            raise StartError(self.why or "Stopped by hand; nothing was sent.")
+        whole, notes, options = Whole(tuple(self.parts)), self._report(), self.errand.options
+        if options.json:
+            data = whole_results(whole)
+            data["steps"] = [{name: of for name, of in step.items() if name != "documents"} for step in data["steps"]]
+            print_json(data)
+        out = screen.console(error=options.json)
+        _show(out, whole)
+        for note in [*notes, *([f"Stopped early: {self.why}"] if self.why else [])]:
+            screen.told(out, note, 0)
+        screen.told(out, f"Report: {screen.short(self.folder)}", 0)
+        out.print(f"{whole.name}, exit code {whole.exit_code}: {exit_meaning(whole.exit_code)}", markup=False)
+        if whole.first.simulated:
+            out.print(NOTICE)
+        return whole.exit_code or 0
+
+
+def _show(out: Console, found: Whole) -> None:
+    """Print what became of the documents of each step."""
+    out.rule(f"{screen.printable(found.name)}: {len(found.parts)} of {found.steps} steps", align="left")
+    for part in found.parts:
+        counts = {status: of.documents for status, of in count(part.outcomes).items() if of.documents}
+        listed = ", ".join(f"{number:,} {status.value.replace('_', ' ')}" for status, number in counts.items())
+        screen.told(out, f"{part.record.step}. {part.record.step_name}: {listed} (run {part.record.run_id})", 0)

@@ -1,0 +1,100 @@
+"""Ask the journal what decides about a plan: attempts that stand, numbers that were given, what became of others."""
+
+from collections.abc import Callable, Sequence
+from collections.abc import Mapping as Dictionary
+from dataclasses import replace
+
+from importer.decide import Known, Past, known_from
+from importer.journal import Attempt, Journal
+from importer.model import Document, Outcome, Reference, RunRecord, Status
+
+_FOUND = frozenset({Status.ACCEPTED, Status.ALREADY_ACCEPTED})
+
+
+def known(journal: Journal, company: str, endpoint: str) -> Known:
+    """Return what the journal knows of a company and an endpoint."""
+    attempts = (_past(attempt) for attempt in journal.live_attempts(company, endpoint))
+    once = {attempt.identity: _past(attempt) for attempt in journal.once_doubtful(company, endpoint)}
+    return known_from(attempts, journal.waived(company, endpoint), once)
+
+
+def _past(attempt: Attempt) -> Past:
+    return Past(
+        key=attempt.key,
+        identity=attempt.identity,
+        state=attempt.state,
+        fingerprint=attempt.fingerprint,
+        number=attempt.number,
+        run_id=attempt.run_id,
+        at=attempt.settled_at or attempt.claimed_at,
+        sent_at=attempt.server_at or attempt.claimed_at,
+        attempt_id=attempt.attempt_id,
+    )
+
+
+def numbers_of(journal: Journal, company: str, origins: Dictionary[str, str]) -> Callable[[Reference], str | None]:
+    """Return what tells the number of a document that is referred to; `origins` are the endpoints by name."""
+    by_name = {name: _numbers(journal, company, endpoint) for name, endpoint in origins.items()}
+    return lambda reference: by_name.get(reference.name, {}).get(reference.key)
+
+
+def _numbers(journal: Journal, company: str, endpoint: str) -> dict[str, str]:
+    attempts = journal.live_attempts(company, endpoint)
+    return {one.key: one.number for one in attempts if one.state == "accepted" and one.number}
+
+
+def hold_back(
+    documents: Sequence[Document],
+    journal: Journal | None,
+    company: str,
+    origins: Dictionary[str, str],
+    promised: Callable[[Reference], bool] = lambda _reference: False,
+) -> tuple[Document, ...]:
+    """Return the documents; those whose references have no number have a status now, and say what they wait for.
+
+    `promised` are references that an earlier step of a plan will fill in.
+    """
+
+    def wanting(document: Document) -> list[Reference]:
+        return [] if document.status is not None else [one for one in document.references if not promised(one)]
+
+    sought: dict[str, set[str]] = {}
+    for document in documents:
+        for reference in wanting(document):
+            sought.setdefault(origins.get(reference.name, ""), set()).add(reference.key)
+    if not sought:
+        return tuple(documents)
+    last = {
+        endpoint: journal.last_outcomes(company, endpoint, sorted(keys)) if journal else {}
+        for endpoint, keys in sought.items()
+    }
+
+    def held(document: Document) -> Document:
+        found = [(one, last[origins.get(one.name, "")].get(one.key)) for one in wanting(document)]
+        if not found:
+            return document
+        message = " ".join([*(_why(*one) for one in found), "It was not sent."])
+        doubt = any(past is not None and past[1].status is Status.UNKNOWN for _, past in found)
+        return replace(document, status=Status.NOT_SENT, message=message, blocked=True, waits=doubt)
+
+    return tuple(held(document) for document in documents)
+
+
+def _why(reference: Reference, past: tuple[RunRecord, Outcome] | None) -> str:
+    """Say why a reference has no number."""
+    named = f"{reference.name} {reference.key!r}"
+    if past is None:
+        return f"It refers to {named}, which no run has had accepted. Run {reference.name} first."
+    record, outcome = past
+    rows = f"row{'s' if len(outcome.rows) > 1 else ''} {', '.join(map(str, outcome.rows[:5]))}"
+    place = f"{record.workbook_name}, sheet {record.sheet}, {rows}"
+    if outcome.status in _FOUND:
+        return f"It refers to {named} ({place}), which is in Visma without its number being known. Look it up there."
+    told = outcome.problems[0].message if outcome.problems else outcome.message
+    status = outcome.status.value.replace("_", " ")
+    return f"It refers to {named} ({place}), which is {status}: {_first_sentence(told)}"
+
+
+def _first_sentence(text: str) -> str:
+    head, dot, _rest = text.partition(". ")
+    return f"{head}." if dot else text
