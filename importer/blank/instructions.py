@@ -1,6 +1,5 @@
 """Write the page that explains the columns of an import workbook, in plain words."""
 
-import math
 from collections.abc import Sequence
 from datetime import date
 from decimal import Decimal
@@ -14,6 +13,7 @@ from importer.mapped_columns import MappedColumn
 from importer.mapping import Mapping
 from importer.model import CellValue
 from importer.report.cells import put_text
+from importer.report.layout import LINE_POINTS, lay_out, line_count
 from importer.values import Options
 
 MANDATORY: Final = PatternFill("solid", fgColor="FFD966")
@@ -29,7 +29,6 @@ _HEADS: Final = (
     "Example, row 3",
     "What it is for",
 )
-_LINE_POINTS: Final = 15
 _MOST_CHOICES: Final = 8
 
 
@@ -47,7 +46,8 @@ def fill(page: Any, mapping: Mapping, columns: Sequence[MappedColumn], sheet: st
     writer.head()
     for column in columns:
         writer.column(mapping, column)
-    _for_print(page)
+    page.sheet_view.showGridLines = False
+    lay_out(page, _WIDTHS, "landscape")
 
 
 def _sentences(mapping: Mapping, columns: Sequence[MappedColumn], sheet: str) -> list[str]:
@@ -85,7 +85,7 @@ class _Page:
         self._put("A", text, size=size, bold=size > 11)  # noqa: PLR2004 - larger than the text is a title
         self.page.merge_cells(f"A{self.row}:G{self.row}")
         width = sum(_WIDTHS.values()) * 11 / size - 4
-        self.page.row_dimensions[self.row].height = math.ceil(len(text) / width) * (_LINE_POINTS + size - 11) + 2
+        self.page.row_dimensions[self.row].height = line_count(text, width) * (LINE_POINTS + size - 11) + 2
         self.row += 1
 
     def legend(self, fill: PatternFill, text: str) -> None:
@@ -116,8 +116,8 @@ class _Page:
         self.page[f"A{self.row}"].fill = MANDATORY if column.mandatory else OPTIONAL
         for letter, value in zip("DEF", examples(mapping, column), strict=True):
             self._example(f"{letter}{self.row}", value, cell_format(mapping, column))
-        lines = max(math.ceil(len(text) / (_WIDTHS[letter] - 2)) for letter, text in cells.items())
-        self.page.row_dimensions[self.row].height = lines * _LINE_POINTS + 2
+        lines = max(line_count(text, _WIDTHS[letter] - 2) for letter, text in cells.items())
+        self.page.row_dimensions[self.row].height = lines * LINE_POINTS + 2
         for letter in _WIDTHS:
             self.page[f"{letter}{self.row}"].border = _RULE
         self.row += 1
@@ -218,14 +218,3 @@ def _purpose(column: MappedColumn) -> str:
     elif not parts:
         parts.append(f"Used for {', '.join(column.fields)}." if column.fields else "Says which rows are imported.")
     return " ".join(parts)
-
-
-def _for_print(page: Any) -> None:
-    for letter, width in _WIDTHS.items():
-        page.column_dimensions[letter].width = width
-    page.sheet_view.showGridLines = False
-    page.page_setup.orientation = "landscape"
-    page.page_setup.paperSize = page.PAPERSIZE_A4
-    page.page_setup.fitToWidth = 1
-    page.page_setup.fitToHeight = 0
-    page.sheet_properties.pageSetUpPr.fitToPage = True

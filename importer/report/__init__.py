@@ -9,6 +9,7 @@ workbook_made  the workbook for it where the run's was no .xlsx
 html_file      results.html, made of the files in page
 junit_file     results.junit.xml
 sequence       the report over all steps of a migration: sequence_page makes its page
+layout         heights, amounts and pages of the sheets that are ours
 """
 
 import os

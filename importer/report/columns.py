@@ -1,6 +1,5 @@
 """Find the place of the report's own columns in the user's sheet, and make room for them there."""
 
-import math
 from collections.abc import Iterable, Sequence
 from copy import copy
 from dataclasses import dataclass
@@ -13,14 +12,12 @@ from openpyxl.worksheet.table import TableColumn
 
 from importer.errors import WorkbookError
 from importer.report.cells import heading, put_text
+from importer.report.layout import LINE_POINTS, MAX_LINES, line_count
 
 STATUS: Final = "Import status"
 NUMBER: Final = "Visma number"
 MESSAGE: Final = "Message"
 _WIDTHS: Final = {STATUS: 18, NUMBER: 16, MESSAGE: 64}
-_LINE_POINTS: Final = 15
-#: A message that takes more lines than this is hidden in part by the row's height; the cell holds it whole.
-_MAX_LINES: Final = 12
 _LAST_COLUMN: Final = 16_384
 _HEADER_SEARCH: Final = 200
 
@@ -73,8 +70,8 @@ def message_height(message: str) -> float | None:
 
     Programs do not agree on whether a row grows with a wrapped text by itself.
     """
-    lines = sum(max(1, math.ceil(len(line) / _WIDTHS[MESSAGE])) for line in message.split("\n"))
-    return min(lines, _MAX_LINES) * _LINE_POINTS if lines > 1 else None
+    lines = line_count(message, _WIDTHS[MESSAGE])
+    return min(lines, MAX_LINES) * LINE_POINTS if lines > 1 else None
 
 
 def _let_shrink(sheet: Any, row: int, text: object) -> None:

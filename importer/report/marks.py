@@ -1,6 +1,5 @@
 """Mark the cells that have problems: a fill that can be taken off again, and a comment that says what is wrong."""
 
-import math
 from collections.abc import Iterable, Sequence
 from copy import copy
 from typing import Any, Final
@@ -11,6 +10,7 @@ from openpyxl.styles import PatternFill
 
 from importer.model import Problem
 from importer.report.cells import heading, writable
+from importer.report.layout import line_count
 
 #: A soft red of our own, by which a later report knows our marks.
 FILL: Final = "FFFFC2C7"
@@ -54,8 +54,7 @@ def _columns(sheet: Any, header_row: int) -> dict[str, list[int]]:
 
 def _comment(messages: Sequence[str]) -> Comment:
     text = writable(f"{AUTHOR}:\n" + "\n".join(dict.fromkeys(messages)))
-    lines = sum(max(1, math.ceil(len(line) / _LETTERS_A_LINE)) for line in text.split("\n"))
-    return Comment(text, AUTHOR, width=_WIDTH, height=(lines + 1) * _LINE)
+    return Comment(text, AUTHOR, width=_WIDTH, height=(line_count(text, _LETTERS_A_LINE) + 1) * _LINE)
 
 
 class _Paint:

@@ -1,6 +1,5 @@
 """Write a plan as a workbook: what would become of each document, the control totals, and what is wrong."""
 
-import math
 import os
 import re
 from collections.abc import Iterable, Sequence
@@ -17,20 +16,16 @@ from importer.expect import Expectation
 from importer.forecast import ACTIONS, Amount, Forecast, action
 from importer.grouping import letters, title_of
 from importer.report.cells import put_text, save
+from importer.report.layout import LINE_POINTS, MAX_LINES, lay_out, line_count, put_amount
 
 _FILLS: Final = {"send": "E2EFDA", "skip": "EDF5E7", "blocked": "FCE4D6"}
 _HEAD: Final = PatternFill("solid", fgColor="DDE3EA")
-_EXCEL_DIGITS: Final = 15
 _BOLD: Final = Font(name="Calibri", sz=11, b=True)
 _TOP: Final = Alignment(horizontal="left", vertical="top", wrap_text=True, indent=1)
-_PLAIN: Final = Alignment(vertical="top")
 _RIGHT: Final = Alignment(horizontal="right", vertical="top")
 _NUMERIC: Final = frozenset(
     {"Documents", "Rows in all", "Net amount", "Sheet", "Send", "Skip", "Blocked", "In the bodies", "Expected"}
 )
-_LINE_POINTS: Final = 15
-#: A text that takes more lines than this is hidden in part by the row's height; the cell holds it whole.
-_MAX_LINES: Final = 12
 _NOT_IN_TITLES: Final = re.compile(r"[\[\]:*?/\\\x00-\x1f]")
 #: Excel's own limit.
 _MAX_TITLE: Final = 31
@@ -83,12 +78,8 @@ class _Table:
         self._widths = widths
         self._rows = 0
         self._fills: dict[str, PatternFill] = {}
-        for number, width in enumerate(widths, start=1):
-            self._sheet.column_dimensions[get_column_letter(number)].width = width
+        lay_out(self._sheet, {get_column_letter(spot): wide for spot, wide in enumerate(widths, start=1)}, "landscape")
         self._sheet.freeze_panes = "A2"
-        self._sheet.page_setup.orientation = "landscape"
-        self._sheet.page_setup.fitToHeight = 0
-        self._sheet.sheet_properties.pageSetUpPr.fitToPage = True
         self._sheet.print_title_rows = "1:1"
 
     def head(self, *names: str) -> None:
@@ -122,30 +113,22 @@ class _Table:
     def _append(self, cells: Sequence[Any], contents: Sequence[Content]) -> None:
         self._rows += 1
         texts = zip(self._widths, contents, strict=False)
-        lines = max((_lines(text, width) for width, text in texts if isinstance(text, str)), default=1)
+        lines = max((line_count(text, width) for width, text in texts if isinstance(text, str)), default=1)
         if lines > 1:
-            self._sheet.row_dimensions[self._rows].height = min(lines, _MAX_LINES) * _LINE_POINTS + 1
+            self._sheet.row_dimensions[self._rows].height = min(lines, MAX_LINES) * LINE_POINTS + 1
         self._sheet.append(cells)
 
     def _cell(self, content: Content) -> Any:
         cell = WriteOnlyCell(self._sheet)
-        if isinstance(content, Decimal) and len(content.as_tuple().digits) > _EXCEL_DIGITS:
-            # Excel would change the last digits of such a number
-            put_text(cell, f"{content:,f}")
-        elif isinstance(content, Decimal):
-            exponent = content.as_tuple().exponent
-            cell.value, cell.alignment = content, _PLAIN
-            cell.number_format = "#,##0." + "0" * max(2, -exponent if isinstance(exponent, int) else 2)
+        if isinstance(content, Decimal):
+            put_amount(cell, content)
+            cell.alignment = _RIGHT
         elif isinstance(content, int):
-            cell.value, cell.number_format, cell.alignment = content, "#,##0", _PLAIN
+            cell.value, cell.number_format, cell.alignment = content, "#,##0", _RIGHT
         else:
             put_text(cell, content or "")
             cell.alignment = _TOP
         return cell
-
-
-def _lines(text: str, width: int) -> int:
-    return sum(max(1, math.ceil(len(line) / width)) for line in text.split("\n"))
 
 
 def _totals(table: _Table, forecast: Forecast) -> None:

@@ -1,6 +1,5 @@
 """Add the summary sheet: what the run was, how it ended, how many, and how much."""
 
-import math
 from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any, Final
@@ -11,12 +10,11 @@ from importer.causes import Group, group, load_causes
 from importer.model import Outcome, RunRecord, Status, Total
 from importer.report.cells import put_text
 from importer.report.counts import count
+from importer.report.layout import LINE_POINTS, lay_out, line_count, put_amount
 from importer.report.words import MEANINGS, equation, exit_meaning, moment, notice
 
 TITLE: Final = "Import summary"
 _WIDTHS: Final = {"A": 20, "B": 16, "C": 16, "D": 16, "E": 12, "F": 22}
-_LINE_POINTS: Final = 15
-_EXCEL_DIGITS: Final = 15
 #: As many customers, items or documents of one cause are listed; each row's message names its own.
 _NAMES: Final = 30
 _RULE: Final = Side(style="thin", color="BFBFBF")
@@ -39,7 +37,8 @@ def add_summary(book: Any, record: RunRecord, outcomes: Sequence[Outcome]) -> st
     causes = group(outcomes, load_causes(None), record.endpoint, "en") if _rejections(outcomes) else []
     if causes:
         _causes(page, causes)
-    _for_print(sheet)
+    sheet.sheet_view.showGridLines = False
+    lay_out(sheet, _WIDTHS, "portrait")
     return str(sheet.title)
 
 
@@ -106,17 +105,21 @@ class Page:
             vertical="top", horizontal="left", indent=1 if letter > "C" else 0, wrap_text=True
         )
         width = sum(wide for name, wide in _WIDTHS.items() if name >= letter) - 2
-        lines = sum(max(1, math.ceil(len(line) / width)) for line in text.split("\n"))
+        lines = line_count(text, width)
         if lines > 1:
-            self.sheet.row_dimensions[self.row].height = lines * _LINE_POINTS + 1
+            self.sheet.row_dimensions[self.row].height = lines * LINE_POINTS + 1
 
-    def number(
-        self, letter: str, value: int | Decimal, style: str = "#,##0", *, bold: bool = False, grey: bool = False
-    ) -> None:
-        """Write a number into the current row."""
+    def amount(self, letter: str, amount: Decimal | None, otherwise: str) -> None:
+        """Write an amount into the current row, or what stands for one that there is not."""
+        self.put(letter, otherwise if amount is None else "", color=_GREY if amount is None else "000000", right=True)
+        if amount is not None:
+            put_amount(self.sheet[f"{letter}{self.row}"], amount)
+
+    def number(self, letter: str, value: int, *, bold: bool = False, grey: bool = False) -> None:
+        """Write a count into the current row."""
         cell = self.sheet[f"{letter}{self.row}"]
         cell.value = value
-        cell.number_format = style
+        cell.number_format = "#,##0"
         cell.font = Font(name="Calibri", sz=11, b=bold, color=_GREY if grey else "000000")
         cell.alignment = Alignment(vertical="top", horizontal="right")
 
@@ -172,8 +175,8 @@ def _totals(page: Page, totals: Sequence[Total]) -> None:
         page.rule()
         page.put("A", total.name)
         page.put("B", total.column)
-        _amount(page, "C", total.sum, "unknown")
-        _amount(page, "D", total.expect, "not stated")
+        page.amount("C", total.sum, "unknown")
+        page.amount("D", total.expect, "not stated")
         verdict = "" if total.expect is None else ("yes" if total.agrees else "NO")
         page.put("E", verdict, bold=verdict == "NO")
         page.row += 1
@@ -194,27 +197,3 @@ def _causes(page: Page, causes: Sequence[Group]) -> None:
         listed = ", ".join(names[:_NAMES]) + (f" and {len(names) - _NAMES} more" if len(names) > _NAMES else "")
         page.wide("C", "\n".join(filter(None, [cause.text, listed, cause.advice])))
         page.row += 1
-
-
-def _amount(page: Page, letter: str, amount: Decimal | None, otherwise: str) -> None:
-    if amount is None:
-        page.put(letter, otherwise, color=_GREY, right=True)
-        return
-    exponent = amount.as_tuple().exponent
-    decimals = max(2, -exponent) if isinstance(exponent, int) else 2
-    if len(amount.as_tuple().digits) > _EXCEL_DIGITS:
-        # Excel would change the last digits of such a number
-        page.put(letter, f"{amount:,f}", right=True)
-        return
-    page.number(letter, amount, "#,##0." + "0" * decimals)
-
-
-def _for_print(sheet: Any) -> None:
-    for letter, width in _WIDTHS.items():
-        sheet.column_dimensions[letter].width = width
-    sheet.sheet_view.showGridLines = False
-    sheet.page_setup.orientation = "portrait"
-    sheet.page_setup.paperSize = sheet.PAPERSIZE_A4
-    sheet.page_setup.fitToWidth = 1
-    sheet.page_setup.fitToHeight = 0
-    sheet.sheet_properties.pageSetUpPr.fitToPage = True
