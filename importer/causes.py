@@ -101,12 +101,24 @@ class Group:
     text: str
     #: empty where the cause is not known
     advice: str
-    #: how many documents
-    count: int
     #: what they are about, such as customer numbers; distinct, in the order of the documents
     subjects: tuple[str, ...]
-    keys: tuple[str, ...]
-    rows: tuple[int, ...]
+    outcomes: tuple[Outcome, ...]
+
+    @property
+    def count(self) -> int:
+        """Return how many documents have the cause."""
+        return len(self.outcomes)
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """Return the keys of the documents that have one."""
+        return tuple(outcome.key for outcome in self.outcomes if outcome.key is not None)
+
+    @property
+    def rows(self) -> tuple[int, ...]:
+        """Return the rows of the documents."""
+        return tuple(row for outcome in self.outcomes for row in outcome.rows)
 
 
 def language_of(locale_name: str | None) -> str:
@@ -147,10 +159,8 @@ def group(outcomes: Sequence[Outcome], catalogue: Catalogue, endpoint: str, lang
         Group(
             text=text if advice or len(members) > 1 else _words(members[0][0].message),
             advice=advice,
-            count=len(members),
             subjects=tuple(dict.fromkeys(subject for _, subjects in members for subject in subjects)),
-            keys=tuple(outcome.key for outcome, _ in members if outcome.key is not None),
-            rows=tuple(row for outcome, _ in members for row in outcome.rows),
+            outcomes=tuple(outcome for outcome, _ in members),
         )
         for (text, advice), members in groups.items()
     ]

@@ -7,6 +7,7 @@ from typing import Any
 
 from importer.model import Outcome, Problem, RunRecord, Status, Total
 from importer.report import html_file
+from importer.report.contents import contents
 
 #: Texts that a cell may hold and a page could take for something else.
 HOSTILE = (
@@ -90,5 +91,5 @@ def write_page(file: Path, count: int) -> Path:
     """Write the page of as many documents; return it."""
     outcomes = outcomes_of(count)
     rows = sum(len(outcome.rows) for outcome in outcomes)
-    html_file.write(file, replace(RECORD, rows_read=rows), outcomes)
+    html_file.write(file, contents(replace(RECORD, rows_read=rows), outcomes))
     return file

@@ -5,6 +5,7 @@ import textwrap
 import time
 import uuid
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -446,9 +447,10 @@ def test_a_report_written_again_shows_what_a_catalogue_beside_the_mapping_said(
 
 
 def test_abbreviations_keep_their_capitals_in_a_line() -> None:
-    one = Group(text="VAT code not found", advice="", count=1, subjects=("3",), keys=("A",), rows=(2,))
+    one = Group(text="VAT code not found", advice="", subjects=("3",), outcomes=(rejected("A", "?"),))
     assert headline(one, "supply") == "1 supply: VAT code not found: 3"
-    assert headline(Group(text="Odd", advice="", count=2, subjects=(), keys=(), rows=()), "supply") == "2 supplies: odd"
+    nameless = (replace(one.outcomes[0], key=None),) * 2
+    assert headline(Group(text="Odd", advice="", subjects=(), outcomes=nameless), "supply") == "2 supplies: odd"
 
 
 @pytest.mark.parametrize(

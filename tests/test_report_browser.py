@@ -21,6 +21,7 @@ from selenium.webdriver.support.wait import WebDriverWait
 
 from importer.model import Outcome, Problem, Status
 from importer.report import html_file
+from importer.report.contents import contents
 
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 DRIVER = shutil.which("chromedriver")
@@ -262,7 +263,7 @@ def test_hostile_cells_are_shown_as_the_text_they_are(driver: webdriver.Chrome, 
         for position, text in enumerate(HOSTILE)
     ]
     file = tmp_path / "results.html"
-    html_file.write(file, replace(RECORD, workbook_name=HOSTILE[0], stopped=HOSTILE[1]), outcomes)
+    html_file.write(file, contents(replace(RECORD, workbook_name=HOSTILE[0], stopped=HOSTILE[1]), outcomes))
     shown = Page(driver, file).open()
     title = driver.title
     shown.search("owned")

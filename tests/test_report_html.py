@@ -15,10 +15,11 @@ import pytest
 from end_to_end import copy_sample, run_here
 from pages import HOSTILE, RECORD, outcomes_of, write_page
 
-from importer.model import Outcome, Problem, Status, Total
+from importer.model import Outcome, Problem, RunRecord, Status, Total
 from importer.report.checked import check_record
+from importer.report.contents import contents
 from importer.report.html_file import INKS, SHOWN, page
-from importer.report.troubles import troubles
+from importer.report.troubles import Trouble, troubles
 from importer.report.words import first_sentence, legible
 from importer.report.workbook_file import FILLS
 
@@ -65,13 +66,21 @@ def hash_of(text: str) -> str:
     return f"'sha256-{b64encode(sha256(text.encode()).digest()).decode()}'"
 
 
+def page_of(record: RunRecord, outcomes: Sequence[Outcome]) -> str:
+    return page(contents(record, outcomes))
+
+
+def troubles_of(record: RunRecord, outcomes: Sequence[Outcome]) -> list[Trouble]:
+    return troubles(contents(record, outcomes))
+
+
 def outcome(position: int, status: Status, **more: Any) -> Outcome:
     return Outcome(position=position, key=f"F{position:04}", status=status, rows=(position + 2,), **more)
 
 
 def test_the_page_lets_in_its_own_style_and_script_by_hash_and_nothing_else() -> None:
     """The policy starts from nothing, comes before all that it governs, and no element names another address."""
-    seen = Seen(page(RECORD, outcomes_of(5)))
+    seen = Seen(page_of(RECORD, outcomes_of(5)))
     tags = [tag for tag, _ in seen.elements]
     (policy,) = [meta["content"] for meta in seen.all("meta") if meta.get("http-equiv") == "Content-Security-Policy"]
 
@@ -103,7 +112,7 @@ def test_nothing_that_a_cell_holds_becomes_an_element_or_ends_the_data(hostile: 
         ]
         names = {"workbook_name": text, "sheet": text, "mapping_name": text, "stopped": text}
         total = Total(name=text, column=text, sum=Decimal(1), expect=None)
-        return page(replace(RECORD, **names, totals=(total,), rows_read=4), outcomes)
+        return page_of(replace(RECORD, **names, totals=(total,), rows_read=4), outcomes)
 
     seen, harmless = Seen(page_with(hostile)), Seen(page_with("harmless"))
 
@@ -116,7 +125,7 @@ def test_nothing_that_a_cell_holds_becomes_an_element_or_ends_the_data(hostile: 
 
 def test_unseen_characters_are_written_as_escapes() -> None:
     """No control character and no half of a pair reaches the page's bytes; the page is UTF-8."""
-    text = page(RECORD, [outcome(0, Status.CHANGED, message="a\x00b\x1b[31m\x85\ud800c\r\nd")])
+    text = page_of(RECORD, [outcome(0, Status.CHANGED, message="a\x00b\x1b[31m\x85\ud800c\r\nd")])
 
     assert not re.search("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]", text)
     assert text.encode("utf-8").count(b"a\\x00b\\x1b[31m\\x85\\ud800c") == 2
@@ -127,13 +136,13 @@ def test_the_same_run_makes_the_same_page_whatever_the_order_and_the_clock() -> 
     """A report that is written again differs in no byte."""
     outcomes = outcomes_of(30)
 
-    assert page(RECORD, outcomes) == page(RECORD, outcomes[::-1])
+    assert page_of(RECORD, outcomes) == page_of(RECORD, outcomes[::-1])
 
 
 def test_the_data_hold_every_document_and_the_page_the_first_of_them() -> None:
     """Without scripts the first documents are readable, and how many there are is said."""
     outcomes = outcomes_of(SHOWN + 20)
-    seen = Seen(page(RECORD, outcomes))
+    seen = Seen(page_of(RECORD, outcomes))
     data = json.loads(seen.raw["application/json"])
 
     assert [row[1] for row in data["documents"]] == [outcome.key for outcome in outcomes]
@@ -148,7 +157,7 @@ def test_the_data_hold_every_document_and_the_page_the_first_of_them() -> None:
 def test_rows_that_are_apart_stand_in_the_data_as_ranges() -> None:
     """First and last of each unbroken range, which the page and its search understand."""
     one = Outcome(position=0, key="1", status=Status.ACCEPTED, rows=(2, 3, 4, 9, 11, 12))
-    seen = Seen(page(RECORD, [one]))
+    seen = Seen(page_of(RECORD, [one]))
 
     assert json.loads(seen.raw["application/json"])["documents"][0][0] == [2, 4, 9, 9, 11, 12]
     assert "2-4, 9, 11-12" in seen.text
@@ -179,7 +188,7 @@ CHECKED = {"exit_code": 3, "target": "none", "simulated": False}
 def test_the_headline_says_what_presses_most(statuses: Sequence[Status], changes: dict[str, Any], said: str) -> None:
     """One sentence for each end of a run, true in number and in grammar."""
     outcomes = [outcome(position, status) for position, status in enumerate(statuses)]
-    seen = Seen(page(replace(RECORD, rows_read=len(statuses), **changes), outcomes))
+    seen = Seen(page_of(replace(RECORD, rows_read=len(statuses), **changes), outcomes))
 
     assert f"{said} {RECORD.workbook_name}" in seen.text
     assert f"Rows read: {len(statuses)}" in seen.text
@@ -196,7 +205,7 @@ def test_the_headline_says_what_presses_most(statuses: Sequence[Status], changes
 )
 def test_the_page_tells_a_simulated_run_from_a_real_one_and_from_a_check(changes: dict[str, Any], said: str) -> None:
     """It stands above the headline."""
-    seen = Seen(page(replace(RECORD, **changes), outcomes_of(3)))
+    seen = Seen(page_of(replace(RECORD, **changes), outcomes_of(3)))
 
     assert seen.texts.index(said) < next(
         place for place, text in enumerate(seen.texts) if "Exit code" in text or "This was a check" in text
@@ -205,7 +214,7 @@ def test_the_page_tells_a_simulated_run_from_a_real_one_and_from_a_check(changes
 
 def test_the_exit_code_is_told_in_words_and_times_with_their_zone() -> None:
     """Also when the run ended early, with the reason."""
-    seen = Seen(page(replace(RECORD, exit_code=6, stopped="403 Forbidden"), [outcome(0, Status.NOT_SENT)]))
+    seen = Seen(page_of(replace(RECORD, exit_code=6, stopped="403 Forbidden"), [outcome(0, Status.NOT_SENT)]))
 
     assert "it is safe to run again. Exit code 6." in seen.text
     assert "Stopped early: 403 Forbidden" in seen.text
@@ -215,7 +224,7 @@ def test_the_exit_code_is_told_in_words_and_times_with_their_zone() -> None:
 
 def test_statuses_have_the_colours_of_the_workbook() -> None:
     """A status looks the same in both reports; each has a line that is seen on white."""
-    style = Seen(page(RECORD, outcomes_of(3))).raw["style"]
+    style = Seen(page_of(RECORD, outcomes_of(3))).raw["style"]
 
     for status in Status:
         assert f".s-{status.value} {{ --fill: #{FILLS[status]}; --ink: {INKS[status]}; }}" in style
@@ -224,7 +233,7 @@ def test_statuses_have_the_colours_of_the_workbook() -> None:
 def test_the_bar_shows_each_status_and_says_it_in_words() -> None:
     """One document among ten thousand is still seen, the parts fill the bar, and the text alternative counts."""
     outcomes = [outcome(position, Status.ACCEPTED) for position in range(9_999)] + [outcome(9_999, Status.UNKNOWN)]
-    seen = Seen(page(RECORD, outcomes))
+    seen = Seen(page_of(RECORD, outcomes))
     parts = {part["data-status"]: (float(part["x"]), float(part["width"])) for part in seen.all("rect")}
 
     assert list(parts) == ["accepted", "unknown"]
@@ -242,7 +251,7 @@ def test_control_totals_are_exact_and_compared() -> None:
         Total(name="Gross", column="Sum", sum=Decimal("-0.10"), expect=Decimal("0.10")),
         Total(name="Qty", column="Qty", sum=None),
     )
-    text = Seen(page(replace(RECORD, totals=totals), outcomes_of(3))).text
+    text = Seen(page_of(replace(RECORD, totals=totals), outcomes_of(3))).text
 
     assert "Net Amount 1,234,567.10 1,234,567.10 \u2713 agrees" in text
     assert "Gross Sum \u22120.10 0.10 \u2717 differs" in text
@@ -254,12 +263,12 @@ def test_columns_that_would_be_empty_are_left_out() -> None:
     checked = [outcome(0, Status.NOT_SENT)]
     sent = [outcome(0, Status.ACCEPTED, number="1", sent_at="2025-01-27T10:00:01.123Z")]
     names = [
-        [known["data-column"] for known in Seen(page(RECORD, some)).all("th") if "data-column" in known]
+        [known["data-column"] for known in Seen(page_of(RECORD, some)).all("th") if "data-column" in known]
         for some in (checked, sent)
     ]
 
     assert names == [["rows", "key", "status", "message"], ["rows", "key", "status", "number", "message", "sent"]]
-    assert "2025-01-27 10:00:01" in Seen(page(RECORD, sent)).text
+    assert "2025-01-27 10:00:01" in Seen(page_of(RECORD, sent)).text
 
 
 def test_what_has_one_cause_stands_together_the_most_pressing_first() -> None:
@@ -269,7 +278,7 @@ def test_what_has_one_cause_stands_together_the_most_pressing_first() -> None:
         message = f"{value!r} is not a day that exists. Correct the cell."
         return Problem(sheet="S", row=row, column="Date", value=value, code="not_a_date", message=message)
 
-    found = troubles(
+    found = troubles_of(
         RECORD,
         [
             outcome(0, Status.REJECTED, message="Visma answered: Customer '10233' cannot be found in the system."),
@@ -303,13 +312,13 @@ def test_documents_that_are_ready_are_no_trouble_of_a_check() -> None:
     waiting = [outcome(0, Status.NOT_SENT, message="Ready.")]
 
     check = replace(RECORD, target="none", simulated=False)
-    seen = Seen(page(check, waiting))
+    seen = Seen(page_of(check, waiting))
 
-    assert troubles(check, waiting) == []
+    assert troubles_of(check, waiting) == []
     assert "It is ready to be sent. Nothing to do." in seen.text
     pressing = {one["name"]: one["pressing"] for one in json.loads(seen.raw["application/json"])["statuses"]}
     assert (pressing["not_sent"], pressing["invalid"]) == (False, True)
-    assert [one.title for one in troubles(RECORD, waiting)] == ["Ready."]
+    assert [one.title for one in troubles_of(RECORD, waiting)] == ["Ready."]
 
 
 def test_a_check_tells_what_is_wrong_with_the_file_and_what_is_odd() -> None:
@@ -320,7 +329,7 @@ def test_a_check_tells_what_is_wrong_with_the_file_and_what_is_odd() -> None:
         for row, day in ((2, "2125-01-27"), (9, "2225-01-27"))
     ]
     record = check_record(replace(RECORD, target="none", simulated=False), (held,), (), tuple(odd))
-    seen = Seen(page(record, [outcome(0, Status.NOT_SENT), outcome(1, Status.NOT_SENT)]))
+    seen = Seen(page_of(record, [outcome(0, Status.NOT_SENT), outcome(1, Status.NOT_SENT)]))
 
     assert "Nothing can be sent: the file as a whole has 1 problem." in seen.text
     assert "whole file Amount: Total is not what is expected The total is 9, not 10. Mend it." in seen.text
@@ -331,7 +340,7 @@ def test_a_check_tells_what_is_wrong_with_the_file_and_what_is_odd() -> None:
 def test_a_long_message_is_kept_whole_and_folded() -> None:
     """Eight thousand characters of an error body push nothing off the page, and nothing of them is lost."""
     message = "Visma answered: first line\n" + "x" * 8_000
-    seen = Seen(page(RECORD, [outcome(0, Status.REJECTED, message=message)]))
+    seen = Seen(page_of(RECORD, [outcome(0, Status.REJECTED, message=message)]))
 
     assert len(seen.all("details")) == 1
     assert "Visma answered: first line \u2026" in seen.text

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
-from importer.causes import Group, group, load_causes, noun_of
+from importer.causes import group, noun_of
 from importer.cli import listing, screen
 from importer.cli.inputs import Input, print_json, text_of
 from importer.errors import StartError
@@ -15,6 +15,7 @@ from importer.model import Outcome, RunRecord, Status
 from importer.project import Project
 from importer.report import write_report
 from importer.report.checked import check_record
+from importer.report.contents import refusals
 from importer.report.json_file import results
 from importer.report.words import NOTICE, exit_meaning
 from importer.run import first_outcomes
@@ -82,12 +83,12 @@ def conclude(
     folder: Path | None,
     notes: Sequence[str],
     options: Options,
-    groups: Sequence[Group] | None = None,
+    given: Input | None = None,
 ) -> None:
     """Print how a run ended: for programs on stdout, and for people."""
     if options.json:
         print_json({name: value for name, value in results(record, outcomes).items() if name != "documents"})
-    show_end(record, outcomes, folder, notes, options, groups)
+    show_end(record, outcomes, folder, notes, options, given)
 
 
 def show_end(
@@ -96,18 +97,18 @@ def show_end(
     folder: Path | None,
     notes: Sequence[str],
     options: Options,
-    groups: Sequence[Group] | None = None,
+    given: Input | None = None,
 ) -> None:
     """Print how a run ended, for people.
 
-    `folder` is where its report is, if it could be written. `groups` are its rejections by cause; of a run that is
-    shown again, those of the bundled catalogue.
+    `folder` is where its report is, if it could be written. Rejections are explained as the mapping's own catalogue
+    does; without `given`, of a run that is shown again, as the bundled one does.
     """
     out = screen.console(error=options.json)
     if not options.quiet:
-        if groups is None:
-            groups = group(outcomes, load_causes(None), record.endpoint, "en")
-        screen.troubles(out, outcomes, groups, noun_of(record.endpoint))
+        own = group(outcomes, given.causes, record.endpoint, given.language) if given else None
+        found = refusals(record, outcomes) if own is None else own
+        screen.troubles(out, outcomes, found, noun_of(record.endpoint))
         screen.summary(out, record, outcomes)
     for note in notes:
         out.print(note, markup=False)

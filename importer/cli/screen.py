@@ -125,7 +125,7 @@ def troubles(out: Console, outcomes: Sequence[Outcome], rejections: Sequence[Gro
     """Print what a person has to look at: rejections by cause with their first document, the others one by one."""
     for group in rejections:
         out.print(f"[{_COLOURS[Status.REJECTED]}]{escape(printable(headline(group, noun)))}[/]")
-        _trouble(out, next(outcome for outcome in outcomes if outcome.rows[:1] == group.rows[:1]))
+        _trouble(out, group.outcomes[0])
     worth = {Status.UNKNOWN, Status.CHANGED}
     found = [outcome for outcome in outcomes if outcome.status in worth]
     for outcome in found[:_MAX_SHOWN]:

@@ -8,7 +8,6 @@ from typing import Any
 
 from rich.console import Console
 
-from importer.causes import group
 from importer.cli import screen
 from importer.cli.checking import refuse_to_start
 from importer.cli.connection import Connection, connected, decider_for
@@ -49,8 +48,7 @@ def send(errand: Errand) -> int:
             record, outcomes = send_step(passage, ask=True)
         folder, notes = report_step(passage, record)
         given = passage.given
-        groups = group(outcomes, given.causes, record.endpoint, given.language)
-        conclude(record, outcomes, folder, notes, errand.options, groups)
+        conclude(record, outcomes, folder, notes, errand.options, given)
     return record.exit_code or 0
 
 
@@ -165,8 +163,7 @@ class _Sequence:
         self.parts.append(Part(record, tuple(outcomes)))
         folder, notes = report_step(passage, record)
         given, options = passage.given, self.errand.options
-        groups = group(outcomes, given.causes, record.endpoint, given.language)
-        show_end(record, outcomes, folder, notes, options, groups)
+        show_end(record, outcomes, folder, notes, options, given)
 
     def _report(self) -> list[str]:
         """Write the report over all steps that were begun; return notes for the user."""

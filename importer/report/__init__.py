@@ -1,5 +1,6 @@
 """Write the report of a run into a folder, each file whole or not at all.
 
+contents       what all of them are written from
 counts         documents and rows by status
 words          what statuses, exit codes and problems mean
 json_file      results.json
@@ -9,7 +10,7 @@ workbook_made  the workbook for it where the run's was no .xlsx
 html_file      results.html, made of the files in page
 junit_file     results.junit.xml
 sequence       the report over all steps of a migration: sequence_page makes its page
-layout         heights, amounts and pages of the sheets that are ours
+layout         heights, amounts and paper of the sheets that are ours
 """
 
 import os
@@ -23,31 +24,33 @@ from typing import Final
 
 from importer.errors import WorkbookError
 from importer.model import Outcome, RunRecord
-from importer.report import json_file
+from importer.report.contents import Contents, contents
 
-Writer = Callable[[Path, RunRecord, Sequence[Outcome], Path | None], None]
+Writer = Callable[[Path, Contents], None]
 
 
-def _write_workbook(target: Path, record: RunRecord, outcomes: Sequence[Outcome], workbook: Path | None) -> None:
+def _write_workbook(target: Path, told: Contents) -> None:
     from importer.report import workbook_file
 
-    workbook_file.write(target, record, outcomes, workbook)
+    workbook_file.write(target, told)
 
 
-def _write_json(target: Path, record: RunRecord, outcomes: Sequence[Outcome], _workbook: Path | None) -> None:
-    json_file.write(target, record, outcomes)
+def _write_json(target: Path, told: Contents) -> None:
+    from importer.report import json_file
+
+    json_file.write(target, told)
 
 
-def _write_html(target: Path, record: RunRecord, outcomes: Sequence[Outcome], _workbook: Path | None) -> None:
+def _write_html(target: Path, told: Contents) -> None:
     from importer.report import html_file
 
-    html_file.write(target, record, outcomes)
+    html_file.write(target, told)
 
 
-def _write_junit(target: Path, record: RunRecord, outcomes: Sequence[Outcome], _workbook: Path | None) -> None:
+def _write_junit(target: Path, told: Contents) -> None:
     from importer.report import junit_file
 
-    junit_file.write(target, record, outcomes)
+    junit_file.write(target, told)
 
 
 #: In the order in which they are put in place: first the one that another program may hold open.
@@ -66,12 +69,12 @@ def write_report(folder: Path, record: RunRecord, outcomes: Sequence[Outcome], w
 
     Raises: OSError when the folder cannot be written.
     """
-    ordered = sorted(outcomes, key=lambda outcome: outcome.position)
-    return place(folder, {name: partial(_write, writer, record, ordered, workbook) for name, writer in FILES})
+    told = contents(record, outcomes, workbook)
+    return place(folder, {name: partial(_write, writer, told) for name, writer in FILES})
 
 
-def _write(writer: Writer, record: RunRecord, outcomes: Sequence[Outcome], workbook: Path | None, target: Path) -> None:
-    writer(target, record, outcomes, workbook)
+def _write(writer: Writer, told: Contents, target: Path) -> None:
+    writer(target, told)
 
 
 def place(folder: Path, files: Dictionary[str, Callable[[Path], None]]) -> list[str]:

@@ -15,6 +15,7 @@ from typing import Any, Final
 
 from importer.findings import row_list
 from importer.model import Outcome, RunRecord, Status, Total
+from importer.report.contents import Contents
 from importer.report.counts import Count, count
 from importer.report.troubles import Trouble, troubles, warnings
 from importer.report.words import (
@@ -57,24 +58,23 @@ INKS: Final = {
 }
 
 
-def write(target: Path, record: RunRecord, outcomes: Sequence[Outcome]) -> None:
+def write(target: Path, told: Contents) -> None:
     """Write a run's results as a page for people."""
-    target.write_bytes(page(record, outcomes).encode("utf-8"))
+    target.write_bytes(page(told).encode("utf-8"))
 
 
-def page(record: RunRecord, outcomes: Sequence[Outcome]) -> str:
+def page(told: Contents) -> str:
     """Return the page. The same run makes the same page, whenever it is written."""
     from markupsafe import Markup
 
-    ordered = sorted(outcomes, key=lambda outcome: outcome.position)
-    found = troubles(record, ordered)
+    found = troubles(told)
     style, script = style_of_page(), (_PAGE / "page.js").read_text(encoding="utf-8")
     rendered: str = template("page.html.j2").render(
         policy=policy(style, script),
         style=Markup(style),  # noqa: S704 - our own files
         script=Markup(script),  # noqa: S704 - our own files
-        data=Markup(_data(record, ordered, found)),  # noqa: S704 - made harmless by _inert
-        **_content(record, ordered, found),
+        data=Markup(_data(told.record, told.outcomes, found)),  # noqa: S704 - made harmless by _inert
+        **_content(told.record, told.outcomes, found),
     )
     return rendered
 
@@ -100,10 +100,11 @@ def template(name: str) -> Any:
 
 
 def _content(record: RunRecord, ordered: Sequence[Outcome], found: Sequence[Trouble]) -> dict[str, Any]:
-    counts = {status: counted for status, counted in count(ordered).items() if counted.documents}
+    every = count(ordered)
+    counts = {status: counted for status, counted in every.items() if counted.documents}
     return {
         "record": record,
-        "headline": headline(record, count(ordered)),
+        "headline": headline(record, every),
         "reach": reach(record),
         "kind": "simulated" if record.simulated else ("check" if is_check(record) else "real"),
         "ending": ending(record),

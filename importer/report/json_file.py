@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from importer.model import Outcome, RunRecord, Total
+from importer.report.contents import Contents
 from importer.report.counts import count
 from importer.report.words import notice
 
@@ -35,9 +36,9 @@ def results(record: RunRecord, outcomes: Sequence[Outcome]) -> dict[str, Any]:
     }
 
 
-def write(target: Path, record: RunRecord, outcomes: Sequence[Outcome]) -> None:
+def write(target: Path, told: Contents) -> None:
     """Write a run's results as a file of JSON."""
-    text = json.dumps(results(record, outcomes), ensure_ascii=False, indent=1) + "\n"
+    text = json.dumps(results(told.record, told.outcomes), ensure_ascii=False, indent=1) + "\n"
     # A lone surrogate has no UTF-8 form; backslashreplace writes it as the escape that JSON has for it.
     target.write_bytes(text.encode("utf-8", "backslashreplace"))
 

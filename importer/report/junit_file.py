@@ -15,6 +15,7 @@ from importer.findings import row_list
 from importer.grouping import title_of
 from importer.model import Outcome, Problem, RunRecord, Status
 from importer.report.checked import CheckRecord
+from importer.report.contents import Contents
 from importer.report.counts import count
 from importer.report.words import (
     document_message,
@@ -53,9 +54,9 @@ class _Case:
     whole: str
 
 
-def write(target: Path, record: RunRecord, outcomes: Sequence[Outcome]) -> None:
+def write(target: Path, told: Contents) -> None:
     """Write a run's documents as test cases."""
-    write_all(target, [(record, outcomes)])
+    write_all(target, [(told.record, told.outcomes)])
 
 
 def write_all(target: Path, runs: Sequence[tuple[RunRecord, Sequence[Outcome]]]) -> None:

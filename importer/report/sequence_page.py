@@ -3,6 +3,7 @@
 from typing import Any
 from urllib.parse import quote
 
+from importer.report.contents import contents
 from importer.report.counts import count
 from importer.report.html_file import bar, policy, style_of_page, template
 from importer.report.sequence import Part, Whole
@@ -41,7 +42,7 @@ def page(whole: Whole) -> str:
 
 def _part(part: Part) -> dict[str, Any]:
     counts = {status: counted for status, counted in count(part.outcomes).items() if counted.documents}
-    found = troubles(part.record, part.outcomes)
+    found = troubles(contents(part.record, part.outcomes))
     return {
         "record": part.record,
         "link": f"{quote(part.folder)}/results.html",

@@ -6,9 +6,10 @@ from typing import Any, Final
 
 from openpyxl.styles import Alignment, Border, Font, PatternFill, Side
 
-from importer.causes import Group, group, load_causes
-from importer.model import Outcome, RunRecord, Status, Total
+from importer.causes import Group
+from importer.model import Outcome, RunRecord, Total
 from importer.report.cells import put_text
+from importer.report.contents import Contents
 from importer.report.counts import count
 from importer.report.layout import LINE_POINTS, lay_out, line_count, put_amount
 from importer.report.words import MEANINGS, equation, exit_meaning, moment, notice
@@ -23,20 +24,19 @@ _NOTICE_FILL: Final = PatternFill("solid", fgColor="FFF2CC")
 _GREY: Final = "7F7F7F"
 
 
-def add_summary(book: Any, record: RunRecord, outcomes: Sequence[Outcome]) -> str:
+def add_summary(book: Any, told: Contents) -> str:
     """Add the summary as the workbook's last sheet; return the name it got."""
     sheet = book.create_sheet(_free_name(book))
-    page = Page(sheet)
+    page, record = Page(sheet), told.record
     if notice(record):
         page.banner(notice(record))
     page.title(TITLE)
     _facts(page, record)
-    _counts(page, record, outcomes)
+    _counts(page, record, told.outcomes)
     if record.totals:
         _totals(page, record.totals)
-    causes = group(outcomes, load_causes(None), record.endpoint, "en") if _rejections(outcomes) else []
-    if causes:
-        _causes(page, causes)
+    if told.refusals:
+        _causes(page, told.refusals)
     sheet.sheet_view.showGridLines = False
     lay_out(sheet, _WIDTHS, "portrait")
     return str(sheet.title)
@@ -182,14 +182,10 @@ def _totals(page: Page, totals: Sequence[Total]) -> None:
         page.row += 1
 
 
-def _rejections(outcomes: Sequence[Outcome]) -> bool:
-    return any(outcome.status is Status.REJECTED for outcome in outcomes)
-
-
-def _causes(page: Page, causes: Sequence[Group]) -> None:
+def _causes(page: Page, refusals: Sequence[Group]) -> None:
     """Write why documents were rejected, equal causes together, and where to correct them."""
     page.head("Documents", "Rows", "Cause of rejection, whom it concerns, and what to do")
-    for cause in causes:
+    for cause in refusals:
         page.rule()
         page.number("A", cause.count)
         page.number("B", len(cause.rows))

@@ -1,7 +1,6 @@
 """Put together what has one cause: refusals, mistakes in cells, and whatever else keeps documents from being done.
 
-Refusals of the ERP are told as the bundled catalogue explains them, so that a report that is written again says the
-same; everything else is told in the program's own words.
+Refusals of the ERP come grouped already; everything else is told in the program's own words.
 """
 
 import re
@@ -10,10 +9,11 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import Final, TypeVar
 
-from importer.causes import group, load_causes
+from importer.causes import Group
 from importer.grouping import title_of
 from importer.model import Outcome, Problem, RunRecord, Status
 from importer.report.checked import CheckRecord
+from importer.report.contents import Contents
 from importer.report.words import MEANINGS, PRESSING, first_sentence, is_check
 
 _Item = TypeVar("_Item")
@@ -39,9 +39,10 @@ class Trouble:
     rows: tuple[int, ...]
 
 
-def troubles(record: RunRecord, outcomes: Sequence[Outcome]) -> list[Trouble]:
+def troubles(told: Contents) -> list[Trouble]:
     """Return the causes of trouble of a run, the most pressing and then the most frequent first."""
-    found = [*_refused(record, outcomes), *_mistaken(outcomes), *_others(record, outcomes)]
+    record, outcomes = told.record, told.outcomes
+    found = [*map(_refused, told.refusals), *_mistaken(outcomes), *_others(record, outcomes)]
     found.sort(key=lambda one: (PRESSING.index(one.status), -len(one.positions)))
     return [*_of_the_file(record), *found]
 
@@ -56,18 +57,15 @@ def _of_the_file(record: RunRecord) -> list[Trouble]:
     return _alike((problem, None) for problem in record.held) if isinstance(record, CheckRecord) else []
 
 
-def _refused(record: RunRecord, outcomes: Sequence[Outcome]) -> Iterator[Trouble]:
-    rejected = [outcome for outcome in outcomes if outcome.status is Status.REJECTED]
-    position_at = {row: outcome.position for outcome in rejected for row in outcome.rows}
-    for one in group(rejected, load_causes(None), record.endpoint, "en") if rejected else ():
-        yield Trouble(
-            status=Status.REJECTED,
-            title=one.text,
-            text=one.advice,
-            subjects=one.subjects or one.keys,
-            positions=_distinct(position_at[row] for row in one.rows),
-            rows=one.rows,
-        )
+def _refused(refusals: Group) -> Trouble:
+    return Trouble(
+        status=Status.REJECTED,
+        title=refusals.text,
+        text=refusals.advice,
+        subjects=refusals.subjects or refusals.keys,
+        positions=tuple(outcome.position for outcome in refusals.outcomes),
+        rows=refusals.rows,
+    )
 
 
 def _mistaken(outcomes: Sequence[Outcome]) -> list[Trouble]:

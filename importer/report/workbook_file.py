@@ -22,6 +22,7 @@ from importer.report.columns import (
     message_height,
     place_columns,
 )
+from importer.report.contents import Contents
 from importer.report.marks import clear_marks, mark_cells
 from importer.report.summary_sheet import add_summary
 from importer.report.words import row_message
@@ -42,12 +43,13 @@ FILLS: Final = {
 URGENT: Final = frozenset({Status.CHANGED, Status.INVALID, Status.REJECTED, Status.NOT_SENT, Status.UNKNOWN})
 
 
-def write(target: Path, record: RunRecord, outcomes: Sequence[Outcome], workbook: Path | None) -> None:
+def write(target: Path, told: Contents) -> None:
     """Write a copy of the workbook with the outcomes beside its rows.
 
     Raises: WorkbookError when there is no workbook to copy or it cannot be copied.
     """
-    book = load(workbook, record)
+    record, outcomes = told.record, told.outcomes
+    book = load(told.workbook, record)
     if record.sheet not in book.sheetnames:
         raise WorkbookError(f"The workbook {record.workbook_name!r} has no sheet {record.sheet!r}.")
     with quiet(), legible(record):
@@ -59,7 +61,7 @@ def write(target: Path, record: RunRecord, outcomes: Sequence[Outcome], workbook
         _Writer(sheet, columns).write(outcomes)
         mark_cells(sheet, record.header_row, _problems(record, outcomes))
         let_filter(sheet, record.header_row, columns, (row for outcome in outcomes for row in outcome.rows))
-        summary = add_summary(book, record, outcomes)
+        summary = add_summary(book, told)
         if isinstance(record, CheckRecord):
             add_check(book[summary], record)
         value = ReportMark(sheet=sheet.title, columns=columns.names, summary=summary).dump()

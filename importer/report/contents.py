@@ -1,0 +1,35 @@
+"""What the files of a report are written from, put in order and grouped once for all of them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from importer.causes import Group, group, load_causes
+from importer.model import Outcome, RunRecord, Status
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Contents:
+    """Hold a run, what became of its documents, and the workbook that they came from."""
+
+    record: RunRecord
+    #: in the order of the workbook
+    outcomes: tuple[Outcome, ...]
+    refusals: tuple[Group, ...]
+    #: the kept copy of the workbook
+    workbook: Path | None
+
+
+def contents(record: RunRecord, outcomes: Sequence[Outcome], workbook: Path | None = None) -> Contents:
+    """Return the contents of a run's report."""
+    ordered = tuple(sorted(outcomes, key=lambda outcome: outcome.position))
+    return Contents(record=record, outcomes=ordered, refusals=refusals(record, ordered), workbook=workbook)
+
+
+def refusals(record: RunRecord, outcomes: Sequence[Outcome]) -> tuple[Group, ...]:
+    """Return the rejections of a run by cause, as the bundled catalogue explains them.
+
+    So a report that is written again, without the mapping's folder, says the same.
+    """
+    rejected = [outcome for outcome in outcomes if outcome.status is Status.REJECTED]
+    return tuple(group(rejected, load_causes(None), record.endpoint, "en")) if rejected else ()
