@@ -7,6 +7,7 @@ from typing import Any
 
 from importer.model import Outcome, Problem, RunRecord, Status, Total
 from importer.report import html_file
+from importer.report.checked import check_record
 from importer.report.contents import contents
 
 #: Texts that a cell may hold and a page could take for something else.
@@ -43,6 +44,8 @@ RECORD = RunRecord(
         Total(name="Gross", column="Amount incl. VAT", sum=Decimal("-65373.05"), expect=Decimal(-70000)),
     ),
 )
+#: A check of the same workbook.
+CHECK = check_record(replace(RECORD, exit_code=3, target="none", simulated=False), (), (), ())
 #: What becomes of one document after the other, again and again; most are accepted.
 _TURNS: tuple[tuple[Status, dict[str, Any]], ...] = (
     *((Status.ACCEPTED, {}),) * 12,

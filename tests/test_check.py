@@ -376,6 +376,16 @@ def test_what_is_wrong_with_the_whole_file_and_what_is_odd_stand_on_the_summary(
     assert any("'F001'" in text and "'F01'" in text for text in texts)
 
 
+def test_the_summary_of_a_check_speaks_of_a_check(tmp_path: Path) -> None:
+    """Nothing was to be sent: no target, no run and no exit code, and what is ready is not told to be run again."""
+    summary = checked(make_project(tmp_path / "p", [row("F001", qty="x"), row("F002")])).worksheets[-1]
+    lines = {cells[0]: [cell for cell in cells[1:] if cell] for cells in summary.iter_rows(values_only=True)}
+
+    assert {"Run", "Target", "Exit code"} & set(lines) == set()
+    assert lines["Result"] == ["This was a check: nothing was sent."]
+    assert lines["not_sent"] == [1, 1, "It is ready to be sent. Nothing to do."]
+
+
 def test_the_next_report_takes_the_marks_off_and_gives_the_colour_back(tmp_path: Path) -> None:
     """Corrected in the report and run again, the sheet has its own colours and its own comments, no mark of ours."""
     project = make_project(tmp_path / "p", [row("F001", qty="to stk"), row("F002", qty="x"), row("F003", price="y")])

@@ -13,10 +13,9 @@ from typing import Any
 
 import pytest
 from end_to_end import copy_sample, run_here
-from pages import HOSTILE, RECORD, outcomes_of, write_page
+from pages import CHECK, HOSTILE, RECORD, outcomes_of, write_page
 
 from importer.model import Outcome, Problem, RunRecord, Status, Total
-from importer.report.checked import check_record
 from importer.report.contents import contents
 from importer.report.html_file import INKS, SHOWN, page
 from importer.report.troubles import Trouble, troubles
@@ -165,7 +164,6 @@ def test_rows_that_are_apart_stand_in_the_data_as_ranges() -> None:
 
 ACCEPTED, BEFORE, CHANGED, LEFT_OUT = Status.ACCEPTED, Status.ALREADY_ACCEPTED, Status.CHANGED, Status.FILTERED
 INVALID, REJECTED, NOT_SENT, UNKNOWN = Status.INVALID, Status.REJECTED, Status.NOT_SENT, Status.UNKNOWN
-CHECKED = {"exit_code": 3, "target": "none", "simulated": False}
 
 
 @pytest.mark.parametrize(
@@ -182,13 +180,16 @@ CHECKED = {"exit_code": 3, "target": "none", "simulated": False}
         ([ACCEPTED, NOT_SENT, REJECTED], {"exit_code": 6}, "1 of 3 documents was not sent."),
         ([ACCEPTED, NOT_SENT, UNKNOWN], {"exit_code": 5}, "1 of 3 documents may or may not be in Visma."),
         ([ACCEPTED], {"exit_code": None, "finished_at": None}, "The run's end was not written down."),
-        ([NOT_SENT, NOT_SENT, INVALID], CHECKED, "2 of 3 documents are ready to send, 1 is invalid."),
+        ([NOT_SENT, NOT_SENT, INVALID], None, "2 of 3 documents are ready to send, 1 is invalid."),
     ],
 )
-def test_the_headline_says_what_presses_most(statuses: Sequence[Status], changes: dict[str, Any], said: str) -> None:
-    """One sentence for each end of a run, true in number and in grammar."""
+def test_the_headline_says_what_presses_most(
+    statuses: Sequence[Status], changes: dict[str, Any] | None, said: str
+) -> None:
+    """One sentence for each end of a run and of a check (None), true in number and in grammar."""
+    record = CHECK if changes is None else replace(RECORD, **changes)
     outcomes = [outcome(position, status) for position, status in enumerate(statuses)]
-    seen = Seen(page_of(replace(RECORD, rows_read=len(statuses), **changes), outcomes))
+    seen = Seen(page_of(replace(record, rows_read=len(statuses)), outcomes))
 
     assert f"{said} {RECORD.workbook_name}" in seen.text
     assert f"Rows read: {len(statuses)}" in seen.text
@@ -196,16 +197,17 @@ def test_the_headline_says_what_presses_most(statuses: Sequence[Status], changes
 
 
 @pytest.mark.parametrize(
-    ("changes", "said"),
+    ("record", "said"),
     [
-        ({}, "sandbox: nothing reached Visma"),
-        ({"simulated": False, "target": "acme"}, "sent to Visma: target acme"),
-        ({"simulated": False, "target": "none"}, "check: nothing was sent"),
+        (RECORD, "sandbox: nothing reached Visma"),
+        (replace(RECORD, simulated=False, target="acme"), "sent to Visma: target acme"),
+        (replace(RECORD, simulated=False, target="none"), "sent to Visma: target none"),
+        (CHECK, "check: nothing was sent"),
     ],
 )
-def test_the_page_tells_a_simulated_run_from_a_real_one_and_from_a_check(changes: dict[str, Any], said: str) -> None:
-    """It stands above the headline."""
-    seen = Seen(page_of(replace(RECORD, **changes), outcomes_of(3)))
+def test_the_page_tells_a_simulated_run_from_a_real_one_and_from_a_check(record: RunRecord, said: str) -> None:
+    """It stands above the headline, whatever the target is called."""
+    seen = Seen(page_of(record, outcomes_of(3)))
 
     assert seen.texts.index(said) < next(
         place for place, text in enumerate(seen.texts) if "Exit code" in text or "This was a check" in text
@@ -311,10 +313,9 @@ def test_documents_that_are_ready_are_no_trouble_of_a_check() -> None:
     """What a check did not send needs nobody's attention; what a run did not send does."""
     waiting = [outcome(0, Status.NOT_SENT, message="Ready.")]
 
-    check = replace(RECORD, target="none", simulated=False)
-    seen = Seen(page_of(check, waiting))
+    seen = Seen(page_of(CHECK, waiting))
 
-    assert troubles_of(check, waiting) == []
+    assert troubles_of(CHECK, waiting) == []
     assert "It is ready to be sent. Nothing to do." in seen.text
     pressing = {one["name"]: one["pressing"] for one in json.loads(seen.raw["application/json"])["statuses"]}
     assert (pressing["not_sent"], pressing["invalid"]) == (False, True)
@@ -328,7 +329,7 @@ def test_a_check_tells_what_is_wrong_with_the_file_and_what_is_odd() -> None:
         Problem(sheet="Invoices", row=row, column="Date", value=day, code="odd_date", message=f"{day!r} is far away.")
         for row, day in ((2, "2125-01-27"), (9, "2225-01-27"))
     ]
-    record = check_record(replace(RECORD, target="none", simulated=False), (held,), (), tuple(odd))
+    record = replace(CHECK, held=(held,), warnings=tuple(odd))
     seen = Seen(page_of(record, [outcome(0, Status.NOT_SENT), outcome(1, Status.NOT_SENT)]))
 
     assert "Nothing can be sent: the file as a whole has 1 problem." in seen.text

@@ -9,11 +9,11 @@ import pytest
 from defusedxml.ElementTree import parse
 from end_to_end import copy_sample, run_here
 from junitparser import Error, Failure, JUnitXml, Skipped, TestCase
-from pages import HOSTILE, RECORD, outcomes_of
+from pages import CHECK, HOSTILE, RECORD, outcomes_of
 
 from importer.model import Outcome, Problem, RunRecord, Status
 from importer.report import junit_file
-from importer.report.checked import check_record
+from importer.report.contents import contents
 from importer.report.words import legible
 
 #: The schema of the Jenkins plug-in xunit (junit-10.xsd), written out small: for each element its attributes, those
@@ -40,7 +40,7 @@ SCHEMA = {
 
 def written(folder: Path, outcomes: list[Outcome], record: RunRecord = RECORD) -> Path:
     file = folder / "results.junit.xml"
-    junit_file.write(file, record, outcomes)
+    junit_file.write(file, contents(record, outcomes))
     return file
 
 
@@ -111,7 +111,7 @@ def test_what_a_check_finds_ready_passes(tmp_path: Path) -> None:
         Outcome(position=0, key="1", status=Status.NOT_SENT, rows=(2,)),
         Outcome(position=1, key="2", status=Status.INVALID, rows=(3,)),
     ]
-    file = written(tmp_path, outcomes, replace(RECORD, target="none", simulated=False))
+    file = written(tmp_path, outcomes, CHECK)
 
     assert [verdict(case) for case in cases(file)] == ["passed", "Failure invalid"]
 
@@ -119,7 +119,7 @@ def test_what_a_check_finds_ready_passes(tmp_path: Path) -> None:
 def test_what_is_wrong_with_the_whole_file_is_a_case_that_fails(tmp_path: Path) -> None:
     """A check that holds everything back is not green although each document is ready."""
     held = Problem(code="total_mismatch", column="Amount", message="The total is 9, not 10. Mend it.")
-    record = check_record(replace(RECORD, target="none", simulated=False), (held,), (), ())
+    record = replace(CHECK, held=(held,))
     file = written(tmp_path, [Outcome(position=0, key="1", status=Status.NOT_SENT, rows=(2,))], record)
     (suite,) = JUnitXml.fromfile(str(file))
 

@@ -19,15 +19,16 @@ from importer.report.contents import Contents
 from importer.report.counts import Count, count
 from importer.report.troubles import Trouble, troubles, warnings
 from importer.report.words import (
-    MEANINGS,
     PRESSING,
     document_message,
     ending,
     equation,
+    facts,
     headline,
     is_check,
     label,
     legible,
+    meaning,
     moment,
     reach,
 )
@@ -44,7 +45,6 @@ _FOLD: Final = 320
 _BAR: Final = 1000
 #: The least width of a status in the bar, so that one document among thousands is seen.
 _LEAST: Final = 14
-_READY: Final = "It is ready to be sent. Nothing to do."
 #: The lines around the fills, as dark as is needed to be seen on white.
 INKS: Final = {
     Status.ACCEPTED: "#548235",
@@ -122,7 +122,7 @@ def _content(record: RunRecord, ordered: Sequence[Outcome], found: Sequence[Trou
         "documents": [_shown_document(outcome) for outcome in ordered[:SHOWN]],
         "total": len(ordered),
         "label": label,
-        "meanings": MEANINGS | ({Status.NOT_SENT: _READY} if is_check(record) else {}),
+        "meanings": {status: meaning(record, status) for status in counts},
         "pressing": [status for status in _pressing(record) if status in counts],
     }
 
@@ -275,15 +275,5 @@ def _amount(amount: Decimal) -> str:
 
 def _facts(record: RunRecord) -> list[tuple[str, str, str]]:
     """Return what the run was: label, text, and the time that the text stands for, where it is one."""
-    finished = record.finished_at
-    facts = [
-        ("Workbook", record.workbook_name, ""),
-        ("Sheet", record.sheet, ""),
-        ("Mapping", record.mapping_name, ""),
-        ("Endpoint", record.endpoint, ""),
-        ("Target", "" if is_check(record) else record.target, ""),
-        ("Run", "" if is_check(record) else record.run_id, ""),
-        ("Started", moment(record.started_at), record.started_at),
-        ("Finished", moment(finished) if finished else "not written down", finished or ""),
-    ]
-    return [fact for fact in facts if fact[1]]
+    times = {"Started": record.started_at, "Finished": record.finished_at or ""}
+    return [(name, text, times.get(name, "")) for name, text in facts(record).items()]

@@ -12,7 +12,7 @@ from importer.report.cells import put_text
 from importer.report.contents import Contents
 from importer.report.counts import count
 from importer.report.layout import LINE_POINTS, lay_out, line_count, put_amount
-from importer.report.words import MEANINGS, equation, exit_meaning, moment, notice
+from importer.report.words import ending, equation, facts, is_check, meaning, notice
 
 TITLE: Final = "Import summary"
 _WIDTHS: Final = {"A": 20, "B": 16, "C": 16, "D": 16, "E": 12, "F": 22}
@@ -130,20 +130,9 @@ class Page:
 
 
 def _facts(page: Page, record: RunRecord) -> None:
-    facts = {
-        "Run": record.run_id,
-        "Mapping": record.mapping_name,
-        "Endpoint": record.endpoint,
-        "Workbook": record.workbook_name,
-        "Sheet": record.sheet,
-        "Target": record.target,
-        "Started": moment(record.started_at),
-        "Finished": moment(record.finished_at) if record.finished_at else "not written down",
-        "Result": exit_meaning(record.exit_code),
-        "Exit code": "" if record.exit_code is None else str(record.exit_code),
-        "Stopped": record.stopped,
-    }
-    for label, text in facts.items():
+    code = "" if is_check(record) or record.exit_code is None else str(record.exit_code)
+    told = facts(record) | {"Result": ending(record), "Exit code": code, "Stopped": record.stopped}
+    for label, text in told.items():
         if text:
             page.fact(label, text)
 
@@ -157,7 +146,7 @@ def _counts(page: Page, record: RunRecord, outcomes: Sequence[Outcome]) -> None:
         page.put("A", status.value, bold=not grey, color=_GREY if grey else "000000")
         page.number("B", counted.documents, grey=grey)
         page.number("C", counted.rows, grey=grey)
-        page.wide("D", MEANINGS[status], _GREY if grey else "000000")
+        page.wide("D", meaning(record, status), _GREY if grey else "000000")
         page.row += 1
     documents = sum(counted.documents for counted in counts.values())
     rows = [counted.rows for counted in counts.values() if counted.rows]
@@ -175,7 +164,7 @@ def _totals(page: Page, totals: Sequence[Total]) -> None:
         page.rule()
         page.put("A", total.name)
         page.put("B", total.column)
-        page.amount("C", total.sum, "unknown")
+        page.amount("C", total.sum, "not known")
         page.amount("D", total.expect, "not stated")
         verdict = "" if total.expect is None else ("yes" if total.agrees else "NO")
         page.put("E", verdict, bold=verdict == "NO")

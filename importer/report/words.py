@@ -21,6 +21,7 @@ MEANINGS: Final[dict[Status, str]] = {
     Status.NOT_SENT: "It never reached Visma. Run again to send it.",
     Status.UNKNOWN: "It may or may not be in Visma. Do not enter it by hand; run 'visma-import resolve' first.",
 }
+_READY: Final = "It is ready to be sent. Nothing to do."
 #: What keeps a document from being done with, the most pressing first.
 PRESSING: Final = (Status.UNKNOWN, Status.CHANGED, Status.REJECTED, Status.INVALID, Status.NOT_SENT)
 #: What a reader cannot see, or what no page and no XML may hold; line ends and tabs are none of it.
@@ -50,7 +51,27 @@ def exit_meaning(code: int | None) -> str:
 
 def is_check(record: RunRecord) -> bool:
     """Tell whether nothing was to be sent: the report is a check's."""
-    return record.target == "none"
+    return isinstance(record, CheckRecord)
+
+
+def meaning(record: RunRecord, status: Status) -> str:
+    """Say what a status means in a run or a check, and what to do next."""
+    return _READY if is_check(record) and status is Status.NOT_SENT else MEANINGS[status]
+
+
+def facts(record: RunRecord) -> dict[str, str]:
+    """Return what a run or a check was, by label."""
+    finished = moment(record.finished_at) if record.finished_at else "not written down"
+    went = {} if is_check(record) else {"Target": record.target, "Run": record.run_id}
+    return {
+        "Workbook": record.workbook_name,
+        "Sheet": record.sheet,
+        "Mapping": record.mapping_name,
+        "Endpoint": record.endpoint,
+        **went,
+        "Started": moment(record.started_at),
+        "Finished": finished,
+    }
 
 
 def reach(record: RunRecord) -> str:
