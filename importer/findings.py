@@ -9,6 +9,7 @@ from dataclasses import replace
 
 from importer.convert import RowValues
 from importer.expect import Expectation
+from importer.grouping import spans
 from importer.mapping import Mapping, Rule
 from importer.model import ABSENT, Document, Problem, Row, Status
 from importer.values import shown
@@ -94,14 +95,8 @@ def hidden_rows(mapping: Mapping, sheet: Sheet) -> list[Problem]:
 
 def row_list(rows: Iterable[Row | int]) -> str:
     """Write row numbers briefly, such as `rows 3, 5-9`."""
-    numbers = sorted(row if isinstance(row, int) else row.number for row in rows)
-    parts: list[list[int]] = []
-    for number in numbers:
-        if parts and number == parts[-1][1] + 1:
-            parts[-1][1] = number
-        else:
-            parts.append([number, number])
-    texts = [f"{first}" if first == last else f"{first}-{last}" for first, last in parts]
+    numbers = {row if isinstance(row, int) else row.number for row in rows}
+    texts = [f"{first}" if first == last else f"{first}-{last}" for first, last in spans(numbers)]
     more = f" and {len(texts) - 8} more places" if len(texts) > 8 else ""  # noqa: PLR2004 - fits on one line
     return ("row " if len(numbers) == 1 else "rows ") + ", ".join(texts[:8]) + more
 

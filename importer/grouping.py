@@ -136,14 +136,20 @@ def causes(problems: Iterable[Problem], headers: Sequence[str | None]) -> list[C
     return sorted(found, key=lambda cause: (cause.code not in _WHOLE, -cause.count if cause.code not in _WHOLE else 0))
 
 
+def spans(numbers: Iterable[int]) -> list[tuple[int, int]]:
+    """Return the first and the last of each unbroken row of numbers."""
+    found: list[tuple[int, int]] = []
+    for number in sorted(set(numbers)):
+        if found and number == found[-1][1] + 1:
+            found[-1] = found[-1][0], number
+        else:
+            found.append((number, number))
+    return found
+
+
 def ranges(rows: Iterable[int | None], letter: str | None) -> tuple[str, ...]:
     """Write rows of one column as cells, neighbours as one range."""
-    found: list[list[int]] = []
-    for number in sorted({row for row in rows if row is not None}):
-        if found and number == found[-1][1] + 1:
-            found[-1][1] = number
-        else:
-            found.append([number, number])
+    found = spans(row for row in rows if row is not None)
     if letter is None:
         return tuple(f"row {first}" if first == last else f"rows {first}-{last}" for first, last in found)
     return tuple(f"{letter}{first}" if first == last else f"{letter}{first}:{letter}{last}" for first, last in found)

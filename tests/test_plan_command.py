@@ -191,7 +191,7 @@ def test_the_first_and_the_last_document_are_shown_as_they_are_sent(tmp_path: Pa
         for line, kept in zip(sent["invoiceLines"], body["invoiceLines"], strict=True):
             assert {name: kept[name] for name in line if name != "operation"} | {"operation": "Insert"} == line
     assert "First document to send: F0001  (row 2)" in shown
-    assert "Last document to send: F0003  (rows 4, 5)" in shown
+    assert "Last document to send: F0003  (rows 4-5)" in shown
     assert re.search(r'customerNumber +"10001"', shown)
     assert re.search(r"unitPriceInCurrency +19\.9\n", shown)
 

@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from importer.cli import listing, screen
+from importer.findings import row_list
 from importer.forecast import ACTIONS, NET, Amount, Forecast, action, parsed
 from importer.grouping import title_of
 from importer.jsontext import plain
@@ -74,16 +75,10 @@ def _reason(forecast: Forecast, position: int) -> str:
 
 def _document(out: Console, document: Document, reason: str) -> None:
     name = action(document)
-    head = f"{document.key if document.key is not None else '(no key)'}  ({row_numbers(document.rows)})"
+    head = f"{document.key if document.key is not None else '(no key)'}  ({row_list(document.rows)})"
     out.print(f"[{_COLOURS[name]}]{name:8}[/]{escape(screen.printable(head))}")
     if reason:
         screen.told(out, reason, 8)
-
-
-def row_numbers(rows: Sequence[int]) -> str:
-    """Write a document's rows briefly: `row 4`, `rows 4, 5, 6 ...`."""
-    listed = ", ".join(map(str, rows[:6])) + (" ..." if len(rows) > 6 else "")  # noqa: PLR2004 - as many as fit
-    return f"{'row' if len(rows) == 1 else 'rows'} {listed}"
 
 
 def _examples(out: Console, forecast: Forecast) -> None:
@@ -91,7 +86,7 @@ def _examples(out: Console, forecast: Forecast) -> None:
     found = forecast.to_send
     lines = forecast.plan.mapping.endpoint.lines
     for title, document in (("First", found[0]), ("Last", found[-1]))[: len(found)] if found else ():
-        head = f"{title} document to send: {document.key}  ({row_numbers(document.rows)})"
+        head = f"{title} document to send: {document.key}  ({row_list(document.rows)})"
         out.print(f"[bold]{escape(screen.printable(head))}[/]")
         if not document.body:
             out.print("  (no body: the number in the path says it all)", markup=False)

@@ -16,8 +16,9 @@ from rich.table import Table
 from importer.causes import Group, headline
 from importer.cli.stream import say
 from importer.endpoints import Endpoint
-from importer.findings import inserted_lines
+from importer.findings import inserted_lines, row_list
 from importer.model import Document, Outcome, RunRecord, Status, Total
+from importer.report.counts import count as count_by_status
 from importer.report.words import MEANINGS
 from importer.values import shown
 
@@ -108,14 +109,14 @@ def summary(out: Console, record: RunRecord, outcomes: Sequence[Outcome]) -> Non
     table.add_column("documents", justify="right")
     table.add_column("rows", justify="right")
     table.add_column("", overflow="fold")
-    for status in Status:
-        of = [outcome for outcome in outcomes if outcome.status is status]
-        if of:
-            rows = sum(len(outcome.rows) for outcome in of)
+    counts = count_by_status(outcomes)
+    for status, found in counts.items():
+        if found.documents:
             colour = _COLOURS.get(status, "default")
-            table.add_row(f"[{colour}]{status}[/]", str(len(of)), str(rows), MEANINGS[status])
+            table.add_row(f"[{colour}]{status}[/]", f"{found.documents:,}", f"{found.rows:,}", MEANINGS[status])
     out.print(table, soft_wrap=False)
-    out.print(f"Rows read: {record.rows_read}, rows reported: {sum(len(outcome.rows) for outcome in outcomes)}")
+    reported = sum(found.rows for found in counts.values())
+    out.print(f"Rows read: {record.rows_read:,}, rows reported: {reported:,}")
     totals(out, record.totals)
     if record.stopped:
         out.print(f"[bold]Stopped early:[/] {escape(printable(record.stopped))}")
@@ -135,8 +136,8 @@ def troubles(out: Console, outcomes: Sequence[Outcome], rejections: Sequence[Gro
 
 
 def _trouble(out: Console, outcome: Outcome) -> None:
-    rows = ", ".join(map(str, outcome.rows[:8])) + (" ..." if len(outcome.rows) > 8 else "")  # noqa: PLR2004
-    out.print(f"[{_COLOURS[outcome.status]}]{outcome.status}[/] {escape(printable(str(outcome.key)))} (rows {rows})")
+    key = escape(printable(str(outcome.key)))
+    out.print(f"[{_COLOURS[outcome.status]}]{outcome.status}[/] {key} ({row_list(outcome.rows)})")
     out.print(f"    {escape(printable(outcome.message))}")
 
 

@@ -7,13 +7,14 @@ but the first documents only.
 
 import json
 from base64 import b64encode
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, Final
 
 from importer.findings import row_list
+from importer.grouping import spans
 from importer.model import Outcome, RunRecord, Status, Total
 from importer.report.contents import Contents
 from importer.report.counts import Count, count
@@ -160,7 +161,7 @@ def _data(record: RunRecord, ordered: Sequence[Outcome], found: Sequence[Trouble
     places = {status: place for place, status in enumerate(Status)}
     documents = [
         [
-            list(_ranges(outcome.rows)),
+            [edge for span in spans(outcome.rows) for edge in span],
             None if outcome.key is None else legible(outcome.key),
             places[outcome.status],
             legible(outcome.number or ""),
@@ -181,20 +182,6 @@ def _inert(data: object) -> str:
     for char in "<>&\u2028\u2029":
         text = text.replace(char, f"\\u{ord(char):04x}")
     return text
-
-
-def _ranges(rows: Iterable[int]) -> Iterator[int]:
-    """Return row numbers as first and last of each unbroken range, all in one list."""
-    last: int | None = None
-    for row in sorted(rows):
-        if last is None:
-            yield row
-        elif row != last + 1:
-            yield last
-            yield row
-        last = row
-    if last is not None:
-        yield last
 
 
 def _columns(ordered: Sequence[Outcome]) -> list[tuple[str, str]]:
