@@ -5,9 +5,9 @@ ends of the way, show a value that was changed on it.
 """
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from collections.abc import Mapping as Dictionary
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Final
 
@@ -15,7 +15,7 @@ from importer.convert import Converter
 from importer.expect import Expectation
 from importer.fields import Kind
 from importer.mapping import Mapping, Rule, TotalSpec
-from importer.model import Document, Problem, Row, Status, Total
+from importer.model import Document, Problem, Status, Total
 from importer.plan import Plan
 from importer.yamlfile import Step
 
@@ -25,6 +25,8 @@ ACTIONS: Final = ("send", "skip", "blocked")
 NET: Final = "Quantity x unit price"
 #: What stands for a currency that documents do not name, so that Visma takes the one of the customer.
 OWN: Final = "in the customer's currency"
+#: What stands for the currency of documents without a body.
+NOT_KNOWN: Final = "not known"
 _NUMBERS: Final = frozenset({Kind.DECIMAL, Kind.INTEGER})
 _BLOCKED: Final = frozenset({Status.INVALID, Status.UNKNOWN, Status.CHANGED, Status.REJECTED})
 
@@ -36,9 +38,10 @@ class Amount:
     name: str
     #: the column's header; None for what is added up from the bodies alone
     column: str | None = None
-    #: None for all currencies together; empty where the documents say none, so that Visma takes the customer's
+    #: None for all currencies together; empty where the documents say none, so that Visma takes the customer's;
+    #: "not known" for those that have no body
     currency: str | None = None
-    #: over all rows that no rule filters; None where a cell cannot be read
+    #: over all rows that no rule filters; None where a cell cannot be read, or where the bodies alone tell it
     sheet: Decimal | None = None
     #: over the rows of the documents of each action; None where a cell cannot be read
     by_action: Dictionary[str, Decimal | None]
@@ -47,6 +50,11 @@ class Amount:
     expect: Decimal | None = None
     #: documents to send of which the amount is not known before Visma has worked it out
     unknown: int = 0
+
+    @property
+    def lack(self) -> str:
+        """Say what the amount lacks; empty where it is all there."""
+        return f"{self.unknown:,} whose amount Visma works out" if self.unknown else ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,44 +113,66 @@ def control_totals(plan: Plan, documents: Sequence[Document]) -> list[Amount]:
 
     A total that holds several currencies is followed by its part in each.
     """
-    counted = [document for document in documents if document.status is not Status.FILTERED]
-    currencies = {document.rows: Expectation.load(document.expect).currency or "" for document in counted}
+    # what --limit and --only leave out is in the sheet's totals all the same
+    counted = [one for one in documents if one.status is not Status.FILTERED or one.rows[0] in plan.unselected]
+    currencies: dict[str, list[Document]] = {}
+    for document in counted:
+        known = Expectation.load(document.expect).currency or ""
+        currencies.setdefault(known if document.body else NOT_KNOWN, []).append(document)
     found: list[Amount] = []
+    sums = _Sums(plan)
     for spec, total in zip(plan.mapping.totals, plan.totals, strict=False):
-        found += _declared(plan, spec, total, counted, lambda document: currencies[document.rows])
+        parts = [sums.part(spec, name, currencies[name]) for name in sorted(currencies)]
+        found += [_whole(total, parts), *(parts if len(parts) > 1 else ())]
     return [*found, *net_amounts(plan.mapping, counted)]
 
 
-def _declared(
-    plan: Plan, spec: TotalSpec, total: Total, documents: Sequence[Document], currency: Callable[[Document], str]
-) -> Iterator[Amount]:
-    if spec.column not in plan.sheet.columns:
-        return
-    rows = {row.number: row for row in plan.sheet.rows}
-    converter = Converter(plan.mapping, plan.sheet, {})
-    rule = _feeding(plan.mapping, spec.column)
+class _Sums:
+    """Add up a total over documents: what the sheet says of them, and what their bodies hold."""
 
-    def part(name: str | None, members: Sequence[Document]) -> Amount:
+    def __init__(self, plan: Plan) -> None:
+        self._mapping = plan.mapping
+        self._rows = {row.number: row for row in plan.sheet.rows}
+        self._converter = Converter(plan.mapping, plan.sheet, {})
+
+    def part(self, spec: TotalSpec, currency: str, members: Sequence[Document]) -> Amount:
+        """Return the part of a total that the documents of one currency have."""
         by_action = {
-            wanted: _sum(converter, (rows[row] for d in members if action(d) == wanted for row in d.rows), spec.column)
+            wanted: _added(
+                self._number(row, spec.column) for one in members if action(one) == wanted for row in one.rows
+            )
             for wanted in ACTIONS
         }
-        bodies = _in_bodies(plan.mapping, *rule, members) if rule else None
-        return Amount(name=spec.name, column=spec.column, currency=name, by_action=by_action, bodies=bodies)
+        rule = _feeding(self._mapping, spec.column)
+        bodies = _in_bodies(self._mapping, *rule, members) if rule else None
+        sheet = _added(by_action.values())
+        return Amount(
+            name=spec.name, column=spec.column, currency=currency, sheet=sheet, by_action=by_action, bodies=bodies
+        )
 
-    yield replace(part(None, documents), sheet=total.sum, expect=total.expect)
-    groups: dict[str, list[Document]] = {}
-    for document in documents:
-        groups.setdefault(currency(document) if document.body else "not known", []).append(document)
-    for name in sorted(groups) if len(groups) > 1 else ():
-        yield part(name, groups[name])
+    def _number(self, row: int, column: str) -> Decimal | None:
+        number = self._converter.number(self._rows[row], column)
+        return number if isinstance(number, Decimal) else None
 
 
-def _sum(converter: Converter, rows: Iterable[Row], column: str) -> Decimal | None:
+def _whole(total: Total, parts: Sequence[Amount]) -> Amount:
+    """Return a total over all currencies."""
+    held = [part.bodies for part in parts if part.bodies is not None]
+    return Amount(
+        name=total.name,
+        column=total.column,
+        sheet=total.sum,
+        by_action={wanted: _added(part.by_action[wanted] for part in parts) for wanted in ACTIONS},
+        bodies=_added(held) if held else None,
+        expect=total.expect,
+    )
+
+
+def _added(numbers: Iterable[Decimal | None]) -> Decimal | None:
+    """Add up numbers; None where one of them is not known."""
     total = Decimal(0)
-    for row in rows:
-        number = converter.number(row, column)
-        if not isinstance(number, Decimal):
+    for number in numbers:
+        if number is None:
             return None
         total += number
     return total

@@ -56,7 +56,10 @@ class Plan:
     #: every problem, the file's first; one for a column where its cells all share it
     problems: tuple[Problem, ...] = ()
     warnings: tuple[Problem, ...] = ()
+    #: over all rows that no rule filters
     totals: tuple[Total, ...] = ()
+    #: rows of the documents that --limit and --only leave out
+    unselected: frozenset[int] = frozenset()
 
     @property
     def rows_read(self) -> int:
@@ -134,6 +137,7 @@ class _Maker:
         held = [*missing, *hidden_rows(self.mapping, self.sheet), *merged_cells(self.mapping, self.sheet)]
         totals = self._totals(held, documents)
         chosen = [document for document in documents if document.status is not Status.FILTERED]
+        left = [document for document in documents if document.status is Status.FILTERED]
         ordered = sorted([*filtered.values(), *documents], key=lambda document: document.rows[0])
         return Plan(
             mapping=self.mapping,
@@ -143,6 +147,7 @@ class _Maker:
             problems=(*held, *collapse(self.sheet, chosen, self.counts)),
             warnings=self._warnings(chosen, today),
             totals=totals,
+            unselected=frozenset(row for document in left for row in document.rows),
         )
 
     def _warnings(self, chosen: list[Document], today: date | None) -> tuple[Problem, ...]:

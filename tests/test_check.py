@@ -376,6 +376,17 @@ def test_what_is_wrong_with_the_whole_file_and_what_is_odd_stand_on_the_summary(
     assert any("'F001'" in text and "'F01'" in text for text in texts)
 
 
+def test_one_problem_is_spoken_of_as_one(tmp_path: Path) -> None:
+    """Also of one document: `check`, and `run` that does not start."""
+    project = make_project(tmp_path / "p", [row("F001", qty="x"), row("F002")])
+    out = command("check", "mapping.yaml", cwd=project)[1]
+    ran = command("run", "mapping.yaml", cwd=project)[1]
+
+    assert "1 document ready, 1 invalid, 0 left out." in out
+    assert "1 problem. Correct it and check again. --report DIR writes the sheet with it marked." in out
+    assert "1 problem, so nothing was sent. Correct it and run again. --skip-invalid sends the 1 good document" in ran
+
+
 def test_the_summary_of_a_check_speaks_of_a_check(tmp_path: Path) -> None:
     """Nothing was to be sent: no target, no run and no exit code, and what is ready is not told to be run again."""
     summary = checked(make_project(tmp_path / "p", [row("F001", qty="x"), row("F002")])).worksheets[-1]

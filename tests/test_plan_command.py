@@ -127,6 +127,51 @@ def test_totals_stand_by_currency_from_the_sheet_and_from_the_bodies(tmp_path: P
     assert re.search(r"Quantity x unit price NOK +- +39\.81 +39\.81", shown)
 
 
+def test_the_sheet_adds_up_over_currencies_and_actions(tmp_path: Path) -> None:
+    """P5: the sheet's sum is that of its currencies, each is sent, skipped or blocked, also what --limit leaves out."""
+    rows = [row("F1", 2, "19.90", "NOK"), row("F2", 3, "100.10", "EUR"), row("F3", 1, "7.00", "NOK")]
+    project = with_currencies(tmp_path / "p", rows)
+    whole, part = (amounts(plan_json(project, *more)) for more in ((), ("--limit", "1")))
+    numbers = {
+        name: [Decimal(one[part]) for part in ("sheet", "send", "skip")]
+        for name, one in part.items()
+        if name[0] == "Net"
+    }
+
+    assert {name[1]: Decimal(one["sheet"]) for name, one in whole.items() if name[0] == "Net"} == {
+        None: Decimal("347.10"),
+        "NOK": Decimal("46.80"),
+        "EUR": Decimal("300.30"),
+    }
+    assert numbers == {
+        ("Net", None): [Decimal("347.10"), Decimal("39.80"), Decimal("307.30")],
+        ("Net", "NOK"): [Decimal("39.80"), Decimal("39.80"), 0],
+        ("Net", "not known"): [Decimal("307.30"), 0, Decimal("307.30")],
+    }
+
+
+def test_a_total_that_cannot_be_added_up_says_of_what(tmp_path: Path) -> None:
+    """A text among the numbers of a column: what it keeps from being known is named, the rest is added up."""
+    project = with_currencies(tmp_path / "p", [row("F1", 2, "19.90", "NOK"), row("F2", "x", "1", "NOK")])
+    shown = command("plan", "mapping.yaml", "-o", "plan.xlsx", cwd=project)[1]
+    totals = openpyxl.load_workbook(project / "plan.xlsx")["Totals"].iter_rows(values_only=True)
+
+    assert re.search(r"Pieces +- +2\.00 +2\.00\n  cannot be added up, a cell is no number: sheet, blocked\n", shown)
+    assert next(cells[3:8] for cells in totals if cells[0] == "Pieces") == ("not known", 2, 0, "not known", 2)
+
+
+def test_no_name_of_a_total_is_cut(tmp_path: Path) -> None:
+    """The currency stands at its end: cut off, two totals would look the same."""
+    mapping = CURRENCIES.replace("name: Net,", "name: Net amount of what was delivered,")
+    project = with_currencies(
+        tmp_path / "p", [row("F1", 2, "19.90", "NOK")], mapping.replace("  currencyId: Currency\n", "")
+    )
+    shown = command("plan", "mapping.yaml", cwd=project)[1]
+
+    assert re.search(r"^Net amount of what was delivered\n +39\.80 +39\.80", shown, re.MULTILINE)
+    assert re.search(r"^Quantity x unit price in the customer's currency\n +- +39\.80 +39\.80", shown, re.MULTILINE)
+
+
 def test_totals_tell_what_is_skipped_and_what_is_blocked(tmp_path: Path) -> None:
     """The sheet's sum is what is sent, skipped and blocked together, so that nothing is unaccounted for."""
     first = [row("F1", 1, "10.00", "NOK"), row("F2", 1, "20.00", "NOK")]
@@ -170,7 +215,8 @@ def test_documents_whose_amount_visma_works_out_are_counted(tmp_path: Path) -> N
     (amount,) = plan_json(project)["amounts"]
 
     assert (amount["unknown"], amount["bodies"]) == (2, "0")
-    assert "2 documents whose amount Visma works out" in command("plan", "mapping.yaml", cwd=project)[1]
+    assert "and 2 whose amount Visma works out" in command("plan", "mapping.yaml", cwd=project)[1]
+    assert "To send: 2 documents (2 whose amount Visma works out)." in command("run", "mapping.yaml", cwd=project)[1]
 
 
 def test_the_first_and_the_last_document_are_shown_as_they_are_sent(tmp_path: Path) -> None:

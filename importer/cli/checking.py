@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from importer.cli import listing, screen
-from importer.cli.inputs import Input, check_data, print_json
+from importer.cli.inputs import Input, check_data, document_counts, print_json
 from importer.cli.task import Task, task_data
 from importer.errors import StartError
 
@@ -58,12 +58,13 @@ def _show(found: Input, notes: Sequence[str], report_folder: Path | None, *, qui
     """Print what `check` found in one mapping, for people."""
     out, plan = screen.console(), found.plan
     listing.findings(out, plan, quiet=quiet)
-    ready = check_data(found, 0)["documents"]
+    counts = document_counts(plan)
     how = f" ({plan.sheet.layout})" if plan.sheet.layout else ""
     screen.told(
         out,
         f"{found.workbook.name}{how}, sheet {plan.sheet.name}: {plan.rows_read:,} rows, "
-        f"{ready['ready']:,} documents ready, {ready['invalid']:,} invalid, {ready['filtered']:,} left out.",
+        f"{screen.counted(counts['ready'], 'document')} ready, {counts['invalid']:,} invalid, "
+        f"{counts['filtered']:,} left out.",
         0,
     )
     screen.inserted(out, found.mapping.endpoint, plan.documents)
@@ -76,8 +77,9 @@ def _show(found: Input, notes: Sequence[str], report_folder: Path | None, *, qui
     if not count:
         screen.told(out, "No problems. Nothing was sent: visma-import plan shows what a run would do.", 0)
         return
-    hint = " --report DIR writes the sheet with each of them marked." if report_folder is None else ""
-    screen.told(out, f"{screen.counted(count, 'problem')}. Correct them and check again.{hint}", 0)
+    them, each = ("it", "it") if count == 1 else ("them", "each of them")
+    hint = f" --report DIR writes the sheet with {each} marked." if report_folder is None else ""
+    screen.told(out, f"{screen.counted(count, 'problem')}. Correct {them} and check again.{hint}", 0)
 
 
 def refuse_to_start(task: Task, *, as_json: bool, quiet: bool) -> int:
@@ -91,9 +93,10 @@ def refuse_to_start(task: Task, *, as_json: bool, quiet: bool) -> int:
             heading(task, number)
             listing.findings(out, step.given.plan, quiet=quiet)
     plans = [step.given.plan for step in task.steps]
-    good = sum(document.status is None for plan in plans for document in plan.documents)
+    good = sum(document_counts(plan)["ready"] for plan in plans)
+    which = screen.counted(good, "good document")
     held = any(plan.held for plan in plans)
-    hint = "" if held or not good else f" --skip-invalid sends the {good} good documents all the same."
-    count = screen.counted(task.problems, "problem")
-    screen.told(out, f"{count}, so nothing was sent. Correct them and run again.{hint}", 0)
+    hint = "" if held or not good else f" --skip-invalid sends the {which} all the same."
+    count, them = screen.counted(task.problems, "problem"), "it" if task.problems == 1 else "them"
+    screen.told(out, f"{count}, so nothing was sent. Correct {them} and run again.{hint}", 0)
     return StartError.exit_code

@@ -1,6 +1,7 @@
 """What a command was given: mapping, workbook and parameters, read into the plan that check and run share."""
 
 import json
+from collections import Counter
 from collections.abc import Mapping as Dictionary
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
@@ -138,11 +139,6 @@ def print_json(data: Any) -> None:
 def check_data(found: Input, code: int) -> dict[str, Any]:
     """Return what `check --json` prints."""
     plan = found.plan
-    ready = sum(document.status is None for document in plan.documents)
-    counts = {
-        status.value: sum(document.status is status for document in plan.documents)
-        for status in (Status.INVALID, Status.FILTERED)
-    }
     return {
         "format_version": 1,
         "exit_code": code,
@@ -151,13 +147,19 @@ def check_data(found: Input, code: int) -> dict[str, Any]:
         "workbook": {"name": text_of(found.workbook.name), "sha256": found.digest},
         "sheet": plan.sheet.name,
         "rows_read": plan.rows_read,
-        "documents": {"ready": ready, **counts},
+        "documents": document_counts(plan),
         "totals": [_total(total) for total in plan.totals],
         "errors": [],
         "causes": [_cause(cause) for cause in causes(listing.cells(plan), plan.sheet.headers)],
         "problems": [asdict(problem) for problem in plan.problems],
         "warnings": [asdict(problem) for problem in plan.warnings],
     }
+
+
+def document_counts(plan: Plan) -> dict[str, int]:
+    """Count the documents of a plan that are ready, invalid and left out."""
+    found = Counter(document.status for document in plan.documents)
+    return {"ready": found[None], **{status.value: found[status] for status in (Status.INVALID, Status.FILTERED)}}
 
 
 def _cause(cause: Cause) -> dict[str, Any]:

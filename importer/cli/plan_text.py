@@ -9,7 +9,7 @@ from rich.markup import escape
 
 from importer.cli import listing, screen
 from importer.findings import row_list
-from importer.forecast import ACTIONS, NET, Amount, Forecast, action, parsed
+from importer.forecast import ACTIONS, NET, NOT_KNOWN, OWN, Amount, Forecast, action, parsed
 from importer.grouping import title_of
 from importer.jsontext import plain
 from importer.model import Document
@@ -25,6 +25,7 @@ _MEANINGS: Final = {
     "blocked": "waits for a correction or a decision",
 }
 _NAME_WIDTH: Final = 28
+_TOTAL_WIDTH: Final = 26
 
 
 def show(forecast: Forecast, *, quiet: bool) -> None:
@@ -141,13 +142,17 @@ def amounts(out: Console, found: Sequence[Amount]) -> None:
     """Print control totals: from the sheet, of what would be sent, and from the bodies."""
     if not found:
         return
-    out.print(f"[bold]{'Totals':26}{'sheet':>16}{'to send':>16}{'in the bodies':>16}[/]")
+    out.print(f"[bold]{'Totals':{_TOTAL_WIDTH}}{'sheet':>16}{'to send':>16}{'in the bodies':>16}[/]")
     every = [number for one in found for number in (one.sheet, one.bodies, one.expect, *one.by_action.values())]
     decimals = screen.decimals_of(every)
     for amount in found:
-        sums = (amount.sheet, amount.by_action["send"], amount.bodies)
-        cells = "".join(f"{_number(number, decimals):>16}" for number in sums)
-        out.print(f"{escape(screen.printable(_name(amount)[:25])):26}{cells}".rstrip())
+        shown = (amount.sheet, amount.by_action["send"], amount.bodies)
+        cells = "".join(f"{_number(number, decimals):>16}" for number in shown)
+        name = screen.printable(_name(amount))
+        if len(name) >= _TOTAL_WIDTH:
+            out.print(name, markup=False)
+            name = ""
+        out.print(f"{name:{_TOTAL_WIDTH}}{cells}".rstrip(), markup=False)
         held = [
             f"{name} {_number(amount.by_action[name], decimals)}"
             for name in ("skip", "blocked")
@@ -155,8 +160,11 @@ def amounts(out: Console, found: Sequence[Amount]) -> None:
         ]
         if held:
             out.print(f"  of these {', '.join(held)}", markup=False)
-        if amount.unknown:
-            out.print(f"  and {amount.unknown:,} documents whose amount Visma works out", markup=False)
+        sums = {"sheet": amount.sheet, **amount.by_action}
+        if unread := [name for name, number in sums.items() if number is None and amount.column]:
+            out.print(f"  cannot be added up, a cell is no number: {', '.join(unread)}", markup=False)
+        if amount.lack:
+            out.print(f"  and {amount.lack}", markup=False)
         if amount.expect is not None:
             verdict = "agrees" if amount.sheet == amount.expect else "DIFFERS: nothing is sent"
             out.print(f"  expected {_number(amount.expect, decimals)}: {verdict}", markup=False)
@@ -166,8 +174,9 @@ def amounts(out: Console, found: Sequence[Amount]) -> None:
 def _name(amount: Amount) -> str:
     if amount.currency is None:
         return amount.name
-    currency = amount.currency or "customer's currency"
-    return f"{amount.name} {currency}" if amount.name == NET else f"  {currency}"
+    if amount.name == NET:
+        return f"{NET} {amount.currency or OWN}"
+    return "  " + {"": "customer's currency", NOT_KNOWN: "currency not known"}.get(amount.currency, amount.currency)
 
 
 def _number(value: Decimal | None, decimals: int) -> str:

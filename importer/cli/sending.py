@@ -214,10 +214,13 @@ def _announce(out: Any, given: Input, target: Target, documents: Sequence[Docume
 def what(mapping: Mapping, documents: Sequence[Document]) -> str:
     """Say how many documents would be sent, and how much they add up to by currency."""
     count = screen.counted(to_send(documents), "document")
-    found = [(one.bodies, one.currency or OWN) for one in net_amounts(mapping, documents) if one.bodies]
+    amounts = list(net_amounts(mapping, documents))
+    found = [(one.bodies, one.currency or OWN) for one in amounts if one.bodies]
     decimals = screen.decimals_of(amount for amount, _ in found)
-    sums = [f"{amount:,.{decimals}f} {currency}" for amount, currency in found]
-    return f"{count} ({', '.join(sums)} net)" if sums else count
+    sums = ", ".join(f"{amount:,.{decimals}f} {currency}" for amount, currency in found)
+    told = [f"{sums} net"] if sums else []
+    told += [one.lack for one in amounts if one.lack]
+    return f"{count} ({', '.join(told)})" if told else count
 
 
 def to_send(documents: Sequence[Document]) -> int:

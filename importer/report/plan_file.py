@@ -13,7 +13,7 @@ from openpyxl.styles import Alignment, Font, PatternFill
 from openpyxl.utils import get_column_letter
 
 from importer.expect import Expectation
-from importer.forecast import ACTIONS, Amount, Forecast, action
+from importer.forecast import ACTIONS, NOT_KNOWN, Amount, Forecast, action
 from importer.grouping import letters, title_of
 from importer.report.cells import put_text, save
 from importer.report.layout import LINE_POINTS, MAX_LINES, lay_out, line_count, put_amount
@@ -142,8 +142,8 @@ def _totals(table: _Table, forecast: Forecast) -> None:
     table.head(*names, "Expected", "Agrees")
     for amount in forecast.amounts:
         table.row(*_amount(amount), bold=amount.expect is not None and amount.sheet != amount.expect)
-        if amount.unknown:
-            table.fact("", f"and {amount.unknown:,} documents whose amount Visma works out")
+        if amount.lack:
+            table.fact("", f"and {amount.lack}")
     table.row("")
     table.fact("Target", forecast.target)
     table.fact("Workbook", f"{forecast.plan.sheet.file.name}, sheet {forecast.plan.sheet.name}")
@@ -154,8 +154,9 @@ def _totals(table: _Table, forecast: Forecast) -> None:
 
 def _amount(amount: Amount) -> Iterable[Content]:
     currency = {None: "all", "": "the customer's"}.get(amount.currency, amount.currency)
-    yield from (amount.name, amount.column, currency, amount.sheet)
-    yield from (amount.by_action[name] for name in ACTIONS)
+    yield from (amount.name, amount.column, currency)
+    for number in (amount.sheet, *(amount.by_action[name] for name in ACTIONS)):
+        yield NOT_KNOWN if number is None and amount.column else number
     yield from (amount.bodies, amount.expect)
     yield "" if amount.expect is None else "yes" if amount.sheet == amount.expect else "NO"
 
