@@ -1,7 +1,7 @@
 """What every test may use: real workbooks written from rows, plans of them, and an environment without surprises."""
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -9,8 +9,10 @@ from typing import Any
 import openpyxl
 import pytest
 import yaml
+from records import outcome, record
 
 from importer import workbook
+from importer.journal import Journal, open_journal
 from importer.mapping import parameter_values
 from importer.mapping_file import read_mapping
 from importer.plan import Plan, make_plan
@@ -38,6 +40,21 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
         terminalreporter.section("measured")
     for line in sorted(told):
         terminalreporter.line(line.removeprefix(MEASURED))
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    """Return where a journal may be."""
+    return tmp_path / "private" / "journal.db"
+
+
+@pytest.fixture
+def journal(file: Path) -> Iterator[Journal]:
+    """Return a journal in which a run of two documents has begun."""
+    opened = open_journal(file)
+    opened.start_run(record(), [outcome(), outcome("F0002", 1)])
+    yield opened
+    opened.close()
 
 
 def _fill(cell: Any, value: Any, number_format: str | None) -> None:

@@ -5,7 +5,9 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from importer.model import Outcome, Problem, RunRecord, Status, Total
+from records import record
+
+from importer.model import Outcome, Problem, Status, Total
 from importer.report import html_file
 from importer.report.checked import check_record
 from importer.report.contents import contents
@@ -23,21 +25,12 @@ HOSTILE = (
     "\u2028\u2029\u202egnp.exe",
     "a\x00b\x1b[31mc\ud800",
 )
-RECORD = RunRecord(
+RECORD = record(
     run_id="20250127-1",
     started_at="2025-01-27T10:00:00.137Z",
     finished_at="2025-01-27T10:04:05.000Z",
     exit_code=5,
     mapping_name="monthly-invoices",
-    mapping_file="monthly.yaml",
-    endpoint="customerInvoice.create",
-    workbook_name="invoices.xlsx",
-    workbook_sha256="0" * 64,
-    sheet="Invoices",
-    header_row=1,
-    target="sandbox",
-    company="c",
-    simulated=True,
     rows_read=3,
     totals=(
         Total(name="Net", column="Amount", sum=Decimal("1234567.80"), expect=Decimal("1234567.80")),

@@ -3,7 +3,6 @@
 import os
 import sqlite3
 import stat
-from collections.abc import Iterator
 from contextlib import closing
 from datetime import date
 from decimal import Decimal
@@ -12,57 +11,12 @@ from typing import Any
 
 import pytest
 from end_to_end import RawServer, created, http, import_into, invoice_rows, make_project, program, run
+from records import claim, record
 
 from importer.errors import JournalError
 from importer.journal import Journal, open_journal
-from importer.model import Document, Outcome, RunRecord, Status, Total
 
-NOW = "2025-01-27T10:00:00.000Z"
 POSIX = pytest.mark.skipif(os.name != "posix", reason="Windows has no such file modes")
-
-
-def record(run_id: str = "run1", company: str = "company") -> RunRecord:
-    return RunRecord(
-        run_id=run_id,
-        started_at=NOW,
-        finished_at=None,
-        exit_code=None,
-        mapping_name="invoices",
-        mapping_file="mapping.yaml",
-        endpoint="customerInvoice.create",
-        workbook_name="invoices.xlsx",
-        workbook_sha256="0" * 64,
-        sheet="Invoices",
-        header_row=1,
-        target="sandbox",
-        company=company,
-        simulated=True,
-        rows_read=2,
-        totals=(Total(name="Net", column="Amount", sum=Decimal("0.10"), expect=None),),
-    )
-
-
-def outcome(key: str = "F0001", position: int = 0, status: Status = Status.NOT_SENT) -> Outcome:
-    return Outcome(position=position, key=key, status=status, rows=(2 + position,))
-
-
-def claim(journal: Journal, of: RunRecord, content: str) -> int:
-    """Claim F0001 with a body that has this fingerprint."""
-    document = Document(key="F0001", rows=(2,), identity="F0001", fingerprint=content * 64)
-    return journal.claim(of, document, outcome(), NOW, NOW)
-
-
-@pytest.fixture
-def file(tmp_path: Path) -> Path:
-    return tmp_path / "private" / "journal.db"
-
-
-@pytest.fixture
-def journal(file: Path) -> Iterator[Journal]:
-    opened = open_journal(file)
-    opened.start_run(record(), [outcome(), outcome("F0002", 1)])
-    yield opened
-    opened.close()
 
 
 def mode(path: Path) -> int:

@@ -12,7 +12,7 @@ import pytest
 import sqlalchemy as sa
 from databases import BOTH, journal_on, rows_of
 from end_to_end import environment
-from test_journal import NOW, claim, outcome, record
+from records import NOW, claim, outcome, record
 
 from importer.errors import JournalError
 from importer.journal import AlreadyClaimed, Journal, open_journal
@@ -62,7 +62,7 @@ def test_another_process_cannot_claim_a_live_document(journal: Journal, where: s
     """The guard is in the file, not in the process."""
     claim(journal, record(), "a")
     script = (
-        "import sys; from test_journal import claim, outcome, record\n"
+        "import sys; from records import claim, outcome, record\n"
         "from importer.journal import AlreadyClaimed, open_journal\n"
         "other = open_journal(sys.argv[1]); other.start_run(record('run2'), [outcome()])\n"
         "try:\n    claim(other, record('run2'), 'b')\n"

@@ -20,7 +20,7 @@ from sqlalchemy import event
 apsw = pytest.importorskip("apsw")
 from end_to_end import TARGET, aim, command  # noqa: E402 - below what needs apsw
 from power import Disk, on  # noqa: E402 - needs apsw
-from test_journal import NOW, outcome, record  # noqa: E402 - the same
+from records import NOW, outcome, record  # noqa: E402 - the same
 
 from importer.errors import JournalError  # noqa: E402 - the same
 from importer.journal import Journal, open_journal  # noqa: E402 - the same

@@ -9,6 +9,7 @@ from typing import Any
 import openpyxl
 import pytest
 from end_to_end import HEADERS, MAPPING, invoice_rows, program, run_here
+from records import record
 
 from importer.model import Fault, RunRecord
 from importer.report.workbook_copy import load
@@ -20,25 +21,9 @@ CSV_MAPPING = MAPPING.replace("invoices.xlsx", "invoices.csv, locale: nb-NO").re
 )
 
 
-def record(file: Path, sheet: str, header_row: int = 1) -> RunRecord:
+def record_of(file: Path, sheet: str, header_row: int = 1) -> RunRecord:
     """Return the record of a run of a file."""
-    return RunRecord(
-        run_id="r",
-        started_at="2025-01-27T10:00:00Z",
-        finished_at=None,
-        exit_code=None,
-        mapping_name="m",
-        mapping_file="m.yaml",
-        endpoint="customer.create",
-        workbook_name=file.name,
-        workbook_sha256=sha256(file),
-        sheet=sheet,
-        header_row=header_row,
-        target="sandbox",
-        company="",
-        simulated=True,
-        rows_read=0,
-    )
+    return record(workbook_name=file.name, workbook_sha256=sha256(file), sheet=sheet, header_row=header_row)
 
 
 def values(file: Path, **more: Any) -> list[tuple[int, bool, list[Any]]]:
@@ -53,7 +38,7 @@ def values(file: Path, **more: Any) -> list[tuple[int, bool, list[Any]]]:
 def made(file: Path, sheet: str, into: Path, header_row: int = 1) -> Path:
     """Save the workbook that the report would be written into."""
     copy = into / "made.xlsx"
-    load(file, record(file, sheet, header_row)).save(copy)
+    load(file, record_of(file, sheet, header_row)).save(copy)
     return copy
 
 

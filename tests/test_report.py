@@ -21,6 +21,7 @@ from hypothesis import strategies as st
 from openpyxl.comments import Comment
 from openpyxl.styles import Alignment, Font, PatternFill
 from openpyxl.worksheet.table import Table
+from records import record
 
 from importer import report
 from importer.model import Outcome, Problem, RunRecord, Status, Total
@@ -84,25 +85,17 @@ def parts(file: Path) -> str:
 
 
 def record_of(file: Path, **changes: Any) -> RunRecord:
-    record = RunRecord(
-        run_id="20250127-1",
-        started_at="2025-01-27T10:00:00Z",
-        finished_at="2025-01-27T10:00:05Z",
-        exit_code=4,
-        mapping_name="monthly-invoices",
-        mapping_file="monthly.yaml",
-        endpoint="customerInvoice.create",
-        workbook_name=file.name,
-        workbook_sha256=sha256(file) if file.is_file() else "0" * 64,
-        sheet="Invoices",
-        header_row=1,
-        target="sandbox",
-        company="c",
-        simulated=True,
-        rows_read=3,
-        totals=(Total(name="Net", column="Amount", sum=Decimal("-175.40"), expect=Decimal("-175.40")),),
-    )
-    return replace(record, **changes)
+    known: dict[str, Any] = {
+        "run_id": "20250127-1",
+        "started_at": "2025-01-27T10:00:00Z",
+        "finished_at": "2025-01-27T10:00:05Z",
+        "exit_code": 4,
+        "workbook_name": file.name,
+        "workbook_sha256": sha256(file) if file.is_file() else "0" * 64,
+        "rows_read": 3,
+        "totals": (Total(name="Net", column="Amount", sum=Decimal("-175.40"), expect=Decimal("-175.40")),),
+    }
+    return record(**(known | changes))
 
 
 INVALID = Outcome(

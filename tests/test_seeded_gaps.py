@@ -4,7 +4,6 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
@@ -12,26 +11,14 @@ from pathlib import Path
 import pytest
 from end_to_end import TARGET, RawServer, attempts, created, environment, import_into, make_project
 from firm import wait_for
-from test_journal import NOW, claim, outcome, record, rows
+from records import NOW, claim, outcome, record
+from test_journal import rows
 from test_resolve import LONG_S, Office, office
 
 from importer.errors import JournalError
-from importer.journal import Journal, open_journal
+from importer.journal import Journal
 from importer.model import Status
 from importer.sandbox import Fault
-
-
-@pytest.fixture
-def file(tmp_path: Path) -> Path:
-    return tmp_path / "private" / "journal.db"
-
-
-@pytest.fixture
-def journal(file: Path) -> Iterator[Journal]:
-    opened = open_journal(file)
-    opened.start_run(record(), [outcome()])
-    yield opened
-    opened.close()
 
 
 def test_documents_of_one_customer_are_never_in_flight_together(tmp_path: Path) -> None:
