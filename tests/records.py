@@ -3,6 +3,7 @@
 from decimal import Decimal
 from typing import Any, Final
 
+from importer.causes import Catalogue, explain_verdict
 from importer.journal import Journal
 from importer.model import Document, Outcome, RunRecord, Status, Total
 
@@ -39,3 +40,11 @@ def claim(journal: Journal, of: RunRecord, content: str) -> int:
     """Claim F0001 with a body that has this fingerprint."""
     document = Document(key="F0001", rows=(2,), identity="F0001", fingerprint=content * 64)
     return journal.claim(of, document, outcome(), NOW, NOW)
+
+
+def rejected(key: str, said: str, *rows: int, catalogue: Catalogue | None = None) -> Outcome:
+    """Return a rejection with the message that a run gives it."""
+    message = f"Visma answered: {said}"
+    if catalogue is not None:
+        message = explain_verdict(catalogue, message, "customerInvoice.create", "en")
+    return Outcome(position=0, key=key, status=Status.REJECTED, rows=rows or (2,), message=message)

@@ -90,7 +90,7 @@ CASES: dict[str, tuple[str, tuple[str, ...]]] = {
         (
             "test_workbook::test_a_workbook_that_counts_from_1904_gives_the_same_days",
             "test_reading_programs::test_c11_an_xls_file_that_counts_from_1904_gives_the_same_days",
-            "test_check::test_a_column_of_dates_far_from_today_is_warned_of_once",
+            "test_check_warnings::test_a_column_of_dates_far_from_today_is_warned_of_once",
         ),
     ),
     "C12": (
@@ -98,7 +98,7 @@ CASES: dict[str, tuple[str, tuple[str, ...]]] = {
         (
             "test_locales::test_a_date_that_must_be_guessed_is_refused",
             "test_locales::test_a_format_without_one_day_month_and_full_year_is_refused",
-            "test_check::test_a_date_far_from_the_others_is_warned_of",
+            "test_check_warnings::test_a_date_far_from_the_others_is_warned_of",
         ),
     ),
     "C13": (
@@ -147,7 +147,7 @@ CASES: dict[str, tuple[str, tuple[str, ...]]] = {
             "test_cases_documents::test_c19_a_blank_is_omitted_and_nothing_else_is_taken_for_a_blank",
             "test_cases_documents::test_c19_three_policies_say_what_a_blank_does",
             "test_updates::test_a_blank_that_clears_sends_empty_text",
-            "test_check::test_a_column_that_is_filled_in_part_is_warned_of",
+            "test_check_warnings::test_a_column_that_is_filled_in_part_is_warned_of",
         ),
     ),
     "C20": (
@@ -180,7 +180,7 @@ CASES: dict[str, tuple[str, tuple[str, ...]]] = {
         (
             "test_reading_csv::test_c26_an_older_encoding_is_found_by_its_letters_and_told",
             "test_reading_csv::test_c26_letters_that_were_spoilt_before_are_told",
-            "test_check::test_what_the_reader_of_a_text_file_found_out_is_told",
+            "test_check_warnings::test_what_the_reader_of_a_text_file_found_out_is_told",
         ),
     ),
     "C27": (
@@ -218,7 +218,7 @@ CASES: dict[str, tuple[str, tuple[str, ...]]] = {
         "hidden rows",
         (
             "test_cases_documents::test_c31_hidden_rows_stop_the_run_until_the_mapping_speaks",
-            "test_check::test_hidden_rows_that_the_mapping_speaks_of_are_told_all_the_same",
+            "test_check_warnings::test_hidden_rows_that_the_mapping_speaks_of_are_told_all_the_same",
             "test_reading_ods::test_c31_rows_hidden_filtered_or_folded_are_found",
         ),
     ),
@@ -233,7 +233,7 @@ CASES: dict[str, tuple[str, tuple[str, ...]]] = {
     "C33": (
         "white space and case in keys",
         (
-            "test_check::test_two_keys_that_look_alike_are_warned_of",
+            "test_check_warnings::test_two_keys_that_look_alike_are_warned_of",
             "test_values::test_a_text_is_trimmed_outside_and_unchanged_inside",
             "cases/unseen-spaces-and-letters",
         ),
@@ -317,7 +317,7 @@ CASES: dict[str, tuple[str, tuple[str, ...]]] = {
     "R1": (
         "messages on the wrong rows",
         (
-            "test_report::test_outcomes_stand_beside_their_own_rows_in_any_order",
+            "test_report_sheet::test_outcomes_stand_beside_their_own_rows_in_any_order",
             "test_parallel::test_results_do_not_depend_on_the_order_of_answers",
         ),
     ),
@@ -333,7 +333,7 @@ CASES: dict[str, tuple[str, tuple[str, ...]]] = {
         "skipped rows without a reason",
         (
             "test_cases_documents::test_r4_rows_that_were_not_sent_have_four_different_reasons",
-            "test_report::test_filtered_and_blank_rows_say_why",
+            "test_report_sheet::test_filtered_and_blank_rows_say_why",
         ),
     ),
     "R5": (
@@ -358,8 +358,8 @@ CASES: dict[str, tuple[str, tuple[str, ...]]] = {
     "R8": (
         "formulas that come out of cells",
         (
-            "test_report::test_no_text_of_ours_becomes_a_formula",
-            "test_report::test_text_stays_text_and_a_negative_amount_stays_a_number",
+            "test_report_sheet::test_no_text_of_ours_becomes_a_formula",
+            "test_report_sheet::test_text_stays_text_and_a_negative_amount_stays_a_number",
             "test_plan_command::test_the_workbook_of_a_plan_can_be_filtered_and_added_up",
             "test_report_html::test_nothing_that_a_cell_holds_becomes_an_element_or_ends_the_data",
         ),
