@@ -7,13 +7,14 @@ ends of the way, show a value that was changed on it.
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from collections.abc import Mapping as Dictionary
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any, Final
 
 from importer.convert import Converter
 from importer.expect import Expectation
 from importer.fields import Kind
+from importer.grouping import named
 from importer.mapping import Mapping, Rule, TotalSpec
 from importer.model import Document, Problem, Status, Total
 from importer.plan import Plan
@@ -106,6 +107,17 @@ def action(document: Document) -> str:
     if document.status is None:
         return "send"
     return "blocked" if document.status in _BLOCKED or document.waits else "skip"
+
+
+def held(plan: Plan, documents: Iterable[Document]) -> tuple[Document, ...]:
+    """Return decided documents; what is wrong with the file as a whole keeps back each that would be sent."""
+    if not plan.held:
+        return tuple(documents)
+    names = dict.fromkeys(named(one.code, one.column) for one in plan.held)
+    message = f"Held back by what is wrong with the file as a whole: {'; '.join(names)}."
+    return tuple(
+        one if one.status is not None else replace(one, status=Status.INVALID, message=message) for one in documents
+    )
 
 
 def control_totals(plan: Plan, documents: Sequence[Document]) -> list[Amount]:

@@ -106,6 +106,11 @@ def title_of(code: str) -> str:
     return TITLES.get(code) or code.replace("_", " ").capitalize()
 
 
+def named(code: str, column: str | None) -> str:
+    """Return what a kind of problem is called, with the column that is to blame."""
+    return f"{title_of(code)}: {column}" if column else title_of(code)
+
+
 def letters(headers: Sequence[str | None]) -> dict[str, str]:
     """Return the column letters of the headers that stand once."""
     from openpyxl.utils import get_column_letter

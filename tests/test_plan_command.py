@@ -197,6 +197,38 @@ def test_an_expected_total_that_differs_blocks(tmp_path: Path) -> None:
     assert inspect.writes(project / ".visma-import" / "sandbox") == 0
 
 
+def test_what_is_wrong_with_the_whole_file_blocks_every_document(tmp_path: Path) -> None:
+    """No document is told to go out that would not: on screen, for programs, in the workbook; one skipped stays so."""
+    first = row("F1", 1, "10.00", "NOK")
+    project = with_currencies(tmp_path / "p", [first])
+    run_here(project)
+    (project / "mapping.yaml").write_text(
+        CURRENCIES.replace("sum: Amount}", "sum: Amount, expect: 9}"), encoding="utf-8"
+    )
+    write_workbook(project / "invoices.xlsx", [first, row("F2", 1, "20.00", "NOK")], HEADERS)
+    data = plan_json(project)
+    shown = command("plan", "mapping.yaml", "-o", "plan.xlsx", cwd=project)[1]
+    totals = list(openpyxl.load_workbook(project / "plan.xlsx")["Totals"].iter_rows(values_only=True))
+
+    assert [(one["key"], one["action"]) for one in data["plan"]] == [("F1", "skip"), ("F2", "blocked")]
+    assert (data["send"], data["first"], amounts(data)["Net", None]["blocked"]) == (0, None, "20")
+    why = "Held back by what is wrong with the file as a whole: Total is not what is expected: Amount."
+    assert f"blocked F2  (row 3)\n        {why}\n" in shown
+    assert "To sandbox: send 0, skip 1, blocked 1.\n" in shown
+    assert "A run would not start: 1 problem.\n" in shown
+    assert ("Start", "A run would not start before what is on the sheet Problems is corrected (1).") in [
+        cells[:2] for cells in totals
+    ]
+
+
+def test_amounts_of_many_digits_stay_apart(tmp_path: Path) -> None:
+    """Two numbers that touch would read as one."""
+    project = with_currencies(tmp_path / "p", [row(f"F{n}", 1, "9876543210987.65", "NOK") for n in range(9)])
+    shown = command("plan", "mapping.yaml", cwd=project)[1]
+
+    assert re.search(r"^Net +88,888,888,898,888\.85 88,888,888,898,888\.85 +-$", shown, re.MULTILINE)
+
+
 @pytest.mark.parametrize("expect", ["10.00", "10"])
 def test_an_expected_total_that_agrees_is_told(tmp_path: Path, expect: str) -> None:
     """P5: 10 and 10.00 are the same amount."""

@@ -62,7 +62,7 @@ def _show(found: Input, notes: Sequence[str], report_folder: Path | None, *, qui
     how = f" ({plan.sheet.layout})" if plan.sheet.layout else ""
     screen.told(
         out,
-        f"{found.workbook.name}{how}, sheet {plan.sheet.name}: {plan.rows_read:,} rows, "
+        f"{found.workbook.name}{how}, sheet {plan.sheet.name}: {screen.counted(plan.rows_read, 'row')}, "
         f"{screen.counted(counts['ready'], 'document')} ready, {counts['invalid']:,} invalid, "
         f"{counts['filtered']:,} left out.",
         0,

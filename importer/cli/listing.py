@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from importer.cli import screen
-from importer.grouping import Cause, causes, letters, ranges
+from importer.grouping import Cause, causes, letters, named, ranges
 from importer.model import Problem
 from importer.plan import Plan
 
@@ -64,7 +64,7 @@ def cells(plan: Plan) -> list[Problem]:
 
 def _overview(out: Console, found: Sequence[Cause]) -> None:
     for cause in found[:_MAX_CAUSES]:
-        title = f"{cause.title}: {cause.column}" if cause.column else cause.title
+        title = named(cause.code, cause.column)
         if len(title) > _TITLE_WIDTH:
             title = title[: _TITLE_WIDTH - 3] + "..."
         text = f"{cause.count:8,}  {title:{_TITLE_WIDTH}}  {cause.first_places(3)}"

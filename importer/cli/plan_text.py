@@ -10,7 +10,7 @@ from rich.markup import escape
 from importer.cli import listing, screen
 from importer.findings import row_list
 from importer.forecast import ACTIONS, NET, NOT_KNOWN, OWN, Amount, Forecast, action, parsed
-from importer.grouping import title_of
+from importer.grouping import named
 from importer.jsontext import plain
 from importer.model import Document
 
@@ -38,14 +38,15 @@ def show(forecast: Forecast, *, quiet: bool) -> None:
         _counts(out, forecast)
         amounts(out, forecast.amounts)
     counted = ", ".join(f"{name} {number:,}" for name, (number, _) in forecast.counts().items())
-    out.print(f"To {forecast.target}: {counted}. About {screen.duration(forecast.seconds)}.", markup=False)
+    long = f" About {screen.duration(forecast.seconds)}." if forecast.to_send else ""
+    out.print(f"To {forecast.target}: {counted}.{long}", markup=False)
     if forecast.basis and not quiet:
         out.print(forecast.basis, markup=False)
     screen.inserted(out, plan.mapping.endpoint, forecast.documents)
     if quiet:
         screen.totals(out, plan.totals)
     if plan.problems:
-        good = 0 if plan.held else len(forecast.to_send)
+        good = len(forecast.to_send)
         hint = f"; --skip-invalid would send {screen.counted(good, 'good document')} all the same" if good else ""
         out.print(f"A run would not start: {screen.counted(len(plan.problems), 'problem')}{hint}.")
     out.print("Nothing was sent.")
@@ -70,8 +71,8 @@ def _documents(out: Console, forecast: Forecast) -> None:
 def _reason(forecast: Forecast, position: int) -> str:
     """Say why a document does not go out; its problems stand above, so that their names are enough."""
     found = forecast.documents[position].problems
-    titles = [f"{title_of(one.code)}: {one.column}" if one.column else title_of(one.code) for one in found]
-    return "; ".join(dict.fromkeys(titles)) + "." if titles else forecast.reason(position)
+    names = dict.fromkeys(named(one.code, one.column) for one in found)
+    return "; ".join(names) + "." if names else forecast.reason(position)
 
 
 def _document(out: Console, document: Document, reason: str) -> None:
@@ -147,7 +148,7 @@ def amounts(out: Console, found: Sequence[Amount]) -> None:
     decimals = screen.decimals_of(every)
     for amount in found:
         shown = (amount.sheet, amount.by_action["send"], amount.bodies)
-        cells = "".join(f"{_number(number, decimals):>16}" for number in shown)
+        cells = "".join(f" {_number(number, decimals):>15}" for number in shown)
         name = screen.printable(_name(amount))
         if len(name) >= _TOTAL_WIDTH:
             out.print(name, markup=False)

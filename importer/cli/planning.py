@@ -13,7 +13,7 @@ from importer.cli.sending import Manner
 from importer.cli.task import Task, referred, task_data
 from importer.decide import since_accepted
 from importer.errors import StartError
-from importer.forecast import Amount, Forecast, action, control_totals
+from importer.forecast import Amount, Forecast, action, control_totals, held
 from importer.journal import Journal, open_journal
 from importer.journal.database import is_url
 from importer.jsontext import plain
@@ -93,7 +93,7 @@ def _forecast(
         promised=lambda reference: (reference.name, reference.key) in promised,
     )
     past, documents = decider.by_journal(given.plan.documents)
-    documents = decider.by_api(documents, past)
+    documents = held(given.plan, decider.by_api(documents, past))
     seconds, basis = _predict(connection, given, documents, manner.workers)
     expected = _expected(given, journal, connection.target.company)
     changes = {
@@ -163,7 +163,7 @@ def _predict(connection: Connection, given: Input, documents: Sequence[Document]
     each = time.monotonic() - started + (0.0 if connection.target.loopback else _WORK_S)
     pace = connection.session.pace
     limit = "" if pace.limit is None else f", {pace.limit:,} requests an hour allowed, {pace.remaining or 0:,} left"
-    basis = f"({send:,} documents, {workers} at a time, {each:.2f} s each{limit}.)"
+    basis = f"({screen.counted(send, 'document')}, {workers} at a time, {each:.2f} s each{limit}.)"
     return pace.predict_s(send, each / workers), basis
 
 

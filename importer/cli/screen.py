@@ -138,7 +138,7 @@ def troubles(out: Console, outcomes: Sequence[Outcome], rejections: Sequence[Gro
 def _trouble(out: Console, outcome: Outcome) -> None:
     key = escape(printable(str(outcome.key)))
     out.print(f"[{_COLOURS[outcome.status]}]{outcome.status}[/] {key} ({row_list(outcome.rows)})")
-    out.print(f"    {escape(printable(outcome.message))}")
+    told(out, outcome.message, 4)
 
 
 @dataclass

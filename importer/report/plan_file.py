@@ -148,7 +148,10 @@ def _totals(table: _Table, forecast: Forecast) -> None:
     table.fact("Target", forecast.target)
     table.fact("Workbook", f"{forecast.plan.sheet.file.name}, sheet {forecast.plan.sheet.name}")
     table.fact("Mapping", forecast.plan.mapping.name)
-    table.fact("Duration", f"about {round(forecast.seconds):,} s. {forecast.basis}".strip())
+    if forecast.to_send:
+        table.fact("Duration", f"about {round(forecast.seconds):,} s. {forecast.basis}")
+    if found := len(forecast.plan.problems):
+        table.fact("Start", f"A run would not start before what is on the sheet Problems is corrected ({found:,}).")
     table.fact("", "This is a plan: nothing was sent.")
 
 
