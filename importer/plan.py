@@ -28,6 +28,7 @@ from importer.findings import (
     scattered_keys,
     without_columns,
 )
+from importer.grouping import Cause, causes
 from importer.mapping import Mapping
 from importer.model import Document, FieldValue, Problem, Reference, Row, Status, Total
 from importer.oddities import Watch, below_zero, file_notes, hidden_rows_used, near_equal_keys
@@ -55,6 +56,8 @@ class Plan:
     held: tuple[Problem, ...] = ()
     #: every problem, the file's first; one for a column where its cells all share it
     problems: tuple[Problem, ...] = ()
+    #: of all problems, each cell of a column counted
+    causes: tuple[Cause, ...] = ()
     warnings: tuple[Problem, ...] = ()
     #: over all rows that no rule filters
     totals: tuple[Total, ...] = ()
@@ -86,7 +89,9 @@ def make_plan(
     if usable is None:
         rows = tuple(row.number for row in sheet.rows)
         blocked = Document(key=None, rows=rows, status=Status.INVALID, problems=tuple(missing))
-        return Plan(mapping=mapping, sheet=sheet, documents=(blocked,), held=tuple(missing), problems=tuple(missing))
+        found = tuple(missing)
+        grouped = tuple(causes(found, sheet.headers))
+        return Plan(mapping=mapping, sheet=sheet, documents=(blocked,), held=found, problems=found, causes=grouped)
     return _Maker(usable, sheet, params, selection or Selection(), template).make(missing, today)
 
 
@@ -138,6 +143,7 @@ class _Maker:
         totals = self._totals(held, documents)
         chosen = [document for document in documents if document.status is not Status.FILTERED]
         left = [document for document in documents if document.status is Status.FILTERED]
+        cells = [*held, *(problem for document in chosen for problem in document.problems)]
         ordered = sorted([*filtered.values(), *documents], key=lambda document: document.rows[0])
         return Plan(
             mapping=self.mapping,
@@ -145,6 +151,7 @@ class _Maker:
             documents=tuple(ordered),
             held=tuple(held),
             problems=(*held, *collapse(self.sheet, chosen, self.counts)),
+            causes=tuple(causes(dict.fromkeys(cells), self.sheet.headers)),
             warnings=self._warnings(chosen, today),
             totals=totals,
             unselected=frozenset(row for document in left for row in document.rows),

@@ -14,7 +14,7 @@ from importer.causes import Catalogue, language_of, load_causes
 from importer.cli import listing
 from importer.cli.stream import say
 from importer.errors import StartError, UsageError, WorkbookError, advice_for
-from importer.grouping import Cause, causes
+from importer.grouping import Cause
 from importer.jsontext import plain
 from importer.mapping import Mapping, parameter_values
 from importer.mapping_file import read_mapping
@@ -150,7 +150,7 @@ def check_data(found: Input, code: int) -> dict[str, Any]:
         "documents": document_counts(plan),
         "totals": [_total(total) for total in plan.totals],
         "errors": [],
-        "causes": [_cause(cause) for cause in causes(listing.cells(plan), plan.sheet.headers)],
+        "causes": [_cause(cause) for cause in plan.causes],
         "problems": [asdict(problem) for problem in plan.problems],
         "warnings": [asdict(problem) for problem in plan.warnings],
     }

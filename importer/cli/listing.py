@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from importer.cli import screen
-from importer.grouping import Cause, causes, letters, named, ranges
+from importer.grouping import Cause, letters, named, ranges
 from importer.model import Problem
 from importer.plan import Plan
 
@@ -41,8 +41,7 @@ def problems(out: Console, plan: Plan) -> None:
     """Print the problems of a plan: their causes, then each."""
     if not plan.problems:
         return
-    headers = plan.sheet.headers
-    found = causes(cells(plan), headers)
+    found = plan.causes
     # those of a column that are told as one count as the one that they are told as
     count = screen.counted(len(plan.problems), "problem")
     if len(plan.problems) >= _WORTH_AN_OVERVIEW:
@@ -52,14 +51,8 @@ def problems(out: Console, plan: Plan) -> None:
         out.print("\n[bold]Each of them:[/]")
     else:
         out.print(f"[bold red]{count}:[/]")
-    _each(out, plan.problems, headers, _MAX_SHOWN)
+    _each(out, plan.problems, plan.sheet.headers, _MAX_SHOWN)
     out.print()
-
-
-def cells(plan: Plan) -> list[Problem]:
-    """Return every problem of a plan by itself, also those that are told once for a whole column."""
-    own = (problem for document in plan.documents for problem in document.problems)
-    return list(dict.fromkeys([*plan.held, *own]))
 
 
 def _overview(out: Console, found: Sequence[Cause]) -> None:

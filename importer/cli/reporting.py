@@ -6,10 +6,9 @@ from pathlib import Path
 from typing import Final
 
 from importer.causes import group, noun_of
-from importer.cli import listing, screen
+from importer.cli import screen
 from importer.cli.inputs import Input, print_json, text_of
 from importer.errors import StartError
-from importer.grouping import causes
 from importer.journal import Journal
 from importer.model import Outcome, RunRecord, Status
 from importer.project import Project
@@ -68,8 +67,7 @@ def report_check(given: Input, folder: Path) -> list[str]:
     code = StartError.exit_code if given.plan.problems else 0
     record = replace(record, finished_at=now_utc(), exit_code=code)
     plan = given.plan
-    found = causes(listing.cells(plan), plan.sheet.headers)
-    checked = check_record(record, plan.held, tuple(found), plan.warnings, plan.sheet.layout)
+    checked = check_record(record, plan.held, plan.causes, plan.warnings, plan.sheet.layout)
     try:
         return write_report(folder, checked, outcomes, given.workbook)
     except OSError as error:
