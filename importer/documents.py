@@ -2,13 +2,12 @@
 
 import json
 from collections.abc import Callable, Iterable, Iterator
-from collections.abc import Mapping as Dictionary
 from dataclasses import replace
 from decimal import Decimal
 from typing import Any, Final
 
 from importer.endpoints import Endpoint
-from importer.expect import expectation
+from importer.expect import expectation, text_of
 from importer.jsontext import canonical_fingerprint, write_json
 from importer.model import Document, Reference
 from importer.template import Rendered
@@ -29,16 +28,9 @@ def of_body(endpoint: Endpoint, document: Document, rendered: Rendered, *, sent:
         identity=f"{document.key}\n{fingerprint}" if by_content else str(document.key),
         repeatable=endpoint.repeatable and not inserts,
         expect=expectation(endpoint, data).dump(),
-        customer=_text_of(data, endpoint.customer_field),
-        number=_text_of(data, endpoint.number_field),
+        customer=text_of(data, endpoint.customer_field),
+        number=text_of(data, endpoint.number_field),
     )
-
-
-def _text_of(data: Dictionary[str, Any], name: str | None) -> str | None:
-    value = data.get(name) if name else None
-    if isinstance(value, dict):
-        value = value.get("value")
-    return value if isinstance(value, str) and value else None
 
 
 def open_references(data: Any, found: Iterable[Reference]) -> tuple[tuple[Reference, ...], bool]:

@@ -56,16 +56,16 @@ def expectation(endpoint: Endpoint, body: Dictionary[str, Any]) -> Expectation:
     lines = body.get(endpoint.lines, []) if endpoint.lines else None
     is_document = endpoint.lines is not None
     return Expectation(
-        number=_value(body, endpoint.number_field),
+        number=text_of(body, endpoint.number_field),
         overrides=_inner(body, "overrideNumberSeries") is True,
-        reference=_value(body, endpoint.reference_field),
-        customer=_value(body, endpoint.customer_field) if is_document else None,
-        day=(_value(body, "documentDate") or "")[:10] or None,
-        currency=_value(body, "currencyId") if is_document else None,
+        reference=text_of(body, endpoint.reference_field),
+        customer=text_of(body, endpoint.customer_field) if is_document else None,
+        day=(text_of(body, "documentDate") or "")[:10] or None,
+        currency=text_of(body, "currencyId") if is_document else None,
         lines=None if lines is None else len(lines),
         amount=_amount(lines) if lines else None,
-        name=None if is_document else _digest(_value(body, "name")),
-        identifiers={name: value for name in endpoint.identifiers if (value := _value(body, name))},
+        name=None if is_document else _digest(text_of(body, "name")),
+        identifiers={name: value for name in endpoint.identifiers if (value := text_of(body, name))},
     )
 
 
@@ -74,7 +74,8 @@ def _inner(body: Dictionary[str, Any], name: str) -> Any:
     return found.get("value") if isinstance(found, dict) else found
 
 
-def _value(body: Dictionary[str, Any], name: str | None) -> str | None:
+def text_of(body: Dictionary[str, Any], name: str | None) -> str | None:
+    """Return a text of a body, wrapped or not; None where it holds none."""
     found = _inner(body, name) if name else None
     return found if isinstance(found, str) and found else None
 

@@ -45,6 +45,16 @@ def test_the_summary_tells_the_whole_run(tmp_path: Path) -> None:
     assert sheet.page_setup.orientation == "portrait"
 
 
+def test_text_beside_a_number_keeps_its_distance(tmp_path: Path) -> None:
+    """A number ends where its column ends: the cause that begins there would read as one word with it."""
+    refused = replace(INVALID, status=Status.REJECTED, problems=(), message="Visma answered: No.")
+    sheet = report_on(make_workbook(tmp_path), [OUTCOMES[0], refused])["Import summary"]
+    (head,) = [cells for cells in sheet.iter_rows() if cells[1].value == "Rows"]
+
+    assert [cell.alignment.horizontal for cell in head[:3]] == ["right", "right", "left"]
+    assert (head[2].alignment.indent, sheet.cell(head[0].row + 1, 3).alignment.indent) == (1, 1)
+
+
 def test_a_broken_equation_is_said_aloud(tmp_path: Path) -> None:
     """A row that no document has cannot hide."""
     lines = lines_of(report_on(make_workbook(tmp_path), rows_read=4)["Import summary"])

@@ -11,7 +11,6 @@ from typing import Any, Final
 from importer import workbook as workbooks
 from importer.blank_mark import carried_mark, outdated
 from importer.causes import Catalogue, language_of, load_causes
-from importer.cli import listing
 from importer.cli.stream import say
 from importer.errors import StartError, UsageError, WorkbookError, advice_for
 from importer.grouping import Cause

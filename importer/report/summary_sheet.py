@@ -94,7 +94,7 @@ class Page:
         put_text(cell, text)
         cell.font = Font(name="Calibri", sz=size, b=bold, color=color)
         # a gap between a number that ends at the column's edge and the text that begins there
-        indent = 1 if letter > "C" and not right else 0
+        indent = 1 if letter > "B" and not right else 0
         cell.alignment = Alignment(vertical="top", horizontal="right" if right else "left", indent=indent)
 
     def wide(self, letter: str, text: str, color: str = "000000") -> None:
@@ -102,7 +102,7 @@ class Page:
         self.put(letter, text, color=color)
         self.sheet.merge_cells(f"{letter}{self.row}:F{self.row}")
         self.sheet[f"{letter}{self.row}"].alignment = Alignment(
-            vertical="top", horizontal="left", indent=1 if letter > "C" else 0, wrap_text=True
+            vertical="top", horizontal="left", indent=1 if letter > "B" else 0, wrap_text=True
         )
         width = sum(wide for name, wide in _WIDTHS.items() if name >= letter) - 2
         lines = line_count(text, width)
