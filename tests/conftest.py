@@ -50,9 +50,9 @@ def file(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def journal(file: Path) -> Iterator[Journal]:
-    """Return a journal in which a run of two documents has begun."""
+    """Return a journal in which a run of one document has begun."""
     opened = open_journal(file)
-    opened.start_run(record(), [outcome(), outcome("F0002", 1)])
+    opened.start_run(record(), [outcome()])
     yield opened
     opened.close()
 
