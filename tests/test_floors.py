@@ -24,7 +24,7 @@ FLOORS = {
             "mapping mapping_schema project api",
             "mapping_file convert template journal blank_mark mapped_columns",
             "findings decide oddities documents references migration",
-            "plan lookup forecast memory",
+            "plan lookup forecast memory saved_plan",
             "sequence search background lanes stop_rules report fetch doctor fetch_files drafting blank",
             "readback preflight resolve",
             "send verify decisions",

@@ -90,7 +90,12 @@ def check(report_folder: Path | None, *, as_json: bool, quiet: bool, **given: An
     _SETTLE_AFTER,
     _JOURNAL,
     click.option(
-        "-o", "--output", type=_FILE, multiple=True, metavar="FILE", help="Write the plan as a workbook too (.xlsx)."
+        "-o",
+        "--output",
+        type=_FILE,
+        multiple=True,
+        metavar="FILE",
+        help="Save the plan for run --plan; as a workbook for people where FILE ends in .xlsx (repeatable).",
     ),
     *_EVERYWHERE,
 )
@@ -108,18 +113,22 @@ def plan(
     """Show what a run would do with each document, and how long it would take. Reads only."""
     from importer.cli import planning, sending
     from importer.cli.task import read_task
+    from importer.saved_plan import arguments
 
     task = read_task(**given)
     chosen = task.choose(target)
     task.project.make_private()
     manner = sending.Manner(workers=workers, settle_after_s=settle_after, rules=StopRules())
     journal = where or task.project.journal
-    return planning.show_plan(task, chosen, journal, manner, output, as_json=as_json, quiet=quiet)
+    made_of = arguments(**given)
+    return planning.show_plan(task, chosen, journal, manner, output, made_of, as_json=as_json, quiet=quiet)
 
 
 @cli.command()
 @_with(
-    *_INPUT,
+    click.argument("mapping", required=False, type=_FILE),
+    *_INPUT[1:],
+    click.option("--plan", type=_FILE, metavar="FILE", help="Send exactly what this saved plan holds, once."),
     _TARGET,
     click.option("--skip-invalid", is_flag=True, help="Send the good documents although others are invalid."),
     click.option(
@@ -160,11 +169,13 @@ def run(
 ) -> int:
     """Send each document once, then write the report."""
     from importer.cli import checking, reporting, sending, sequencing
-    from importer.cli.task import read_task
+    from importer.cli.applying import read_saved
+    from importer.cli.task import needed, read_task
     from importer.journal import open_journal
 
-    task = read_task(**{name: rest.pop(name) for name in ("mapping", "workbook", "param", "limit", "only", "step")})
-    chosen = task.choose(target)
+    given = {name: rest.pop(name) for name in ("mapping", "workbook", "param", "limit", "only", "step")}
+    plan, task = read_saved(rest["plan"], given) if rest["plan"] else (None, read_task(**needed(given)))
+    chosen = task.choose(target or (plan.target if plan else None))
     if task.held_back(skip_invalid=skip_invalid):
         return checking.refuse_to_start(task, as_json=as_json, quiet=quiet)
     task.keep_workbooks()
@@ -180,7 +191,7 @@ def run(
     )
     journal = open_journal(where or task.project.journal)
     try:
-        return sequencing.send(sending.Errand(task, chosen, journal, report_folder, options, manner))
+        return sequencing.send(sending.Errand(task, chosen, journal, report_folder, options, manner, plan))
     finally:
         journal.close()
 

@@ -1,38 +1,26 @@
 """Show what a run would do with each document, and how long it would take. Reads from the API, never writes."""
 
-import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
+from uuid import uuid4
 
 from importer.cli import plan_text, screen
-from importer.cli.connection import Connection, connected, decider_for
+from importer.cli.applying import saved
+from importer.cli.connection import connected
 from importer.cli.inputs import Input, check_data, print_json
+from importer.cli.prospect import Prospect, prospect
 from importer.cli.sending import Manner
-from importer.cli.task import Task, referred, task_data
-from importer.decide import since_accepted
+from importer.cli.task import Task, task_data
 from importer.errors import StartError
-from importer.forecast import Amount, Forecast, action, control_totals, held
-from importer.journal import Journal, open_journal
+from importer.forecast import Amount, Forecast, action
+from importer.journal import open_journal
 from importer.journal.database import is_url
 from importer.jsontext import plain
-from importer.lookup import probe
 from importer.model import Document, Status
+from importer.saved_plan import Arguments, SavedPlan
 from importer.stop import Stop
 from importer.target import Target
-
-#: Added to each request for what the API itself needs; measured ones are longer than the network's own time.
-_WORK_S: Final = 0.15
-
-
-@dataclass(frozen=True, slots=True)
-class Prospect:
-    """Hold a task as a target and a journal stand to it, and what a run of each step would do."""
-
-    task: Task
-    target: Target
-    forecasts: tuple[Forecast, ...]
 
 
 def show_plan(
@@ -41,6 +29,7 @@ def show_plan(
     where: str | Path,
     manner: Manner,
     outputs: Sequence[Path],
+    arguments: Arguments,
     *,
     as_json: bool,
     quiet: bool,
@@ -49,16 +38,16 @@ def show_plan(
 
     Raises: StartError when a file of the plan cannot be written.
     """
-    progress = screen.RunProgress(quiet=True)
+    progress, plan_id = screen.RunProgress(quiet=True), uuid4().hex
     journal = open_journal(where) if is_url(where) or Path(where).exists() else None
     try:
         with connected(chosen, task.project, progress, Stop()) as connection:
-            found = prospect(task, connection, journal, manner)
+            found = prospect(task, connection, journal, manner, plan_id)
     finally:
         if journal is not None:
             journal.close()
     for output in outputs:
-        _write(output, found)
+        _write(output, found, saved(found, plan_id, arguments))
     code = StartError.exit_code if found.task.problems else 0
     if as_json:
         print_json(_data(found, code))
@@ -67,58 +56,6 @@ def show_plan(
     for output in outputs:
         screen.console().print(f"Plan: {output}", markup=False)
     return code
-
-
-def prospect(task: Task, connection: Connection, journal: Journal | None, manner: Manner) -> Prospect:
-    """Return what a run would do with each document of each step."""
-    task = referred(task, journal, connection.target.company)
-    forecasts: list[Forecast] = []
-    promised: set[tuple[str, str]] = set()
-    for step in task.steps:
-        forecast = _forecast(step.given, connection, journal, manner, frozenset(promised))
-        forecasts.append(forecast)
-        promised |= {(step.name, document.key) for document in forecast.to_send if document.key is not None}
-    return Prospect(task, connection.target, tuple(forecasts))
-
-
-def _forecast(
-    given: Input,
-    connection: Connection,
-    journal: Journal | None,
-    manner: Manner,
-    promised: frozenset[tuple[str, str]],
-) -> Forecast:
-    decider = replace(
-        decider_for(given, connection, journal, manner.settle_after_s),
-        promised=lambda reference: (reference.name, reference.key) in promised,
-    )
-    past, documents = decider.by_journal(given.plan.documents)
-    documents = held(given.plan, decider.by_api(documents, past))
-    seconds, basis = _predict(connection, given, documents, manner.workers)
-    expected = _expected(given, journal, connection.target.company)
-    changes = {
-        position: text
-        for position, document in enumerate(documents)
-        if (text := since_accepted(document, past, expected))
-    }
-    return Forecast(
-        plan=given.plan,
-        target=connection.target.name,
-        simulated=connection.target.simulated,
-        documents=documents,
-        changes=changes,
-        amounts=tuple(control_totals(given.plan, documents)),
-        seconds=seconds,
-        basis=basis,
-    )
-
-
-def _expected(given: Input, journal: Journal | None, company: str) -> dict[int, str]:
-    """Return by attempt what an accepted document was expected to be found by."""
-    if journal is None:
-        return {}
-    live = journal.live_attempts(company, given.mapping.endpoint.name)
-    return {attempt.attempt_id: attempt.expect for attempt in live if attempt.state == "accepted"}
 
 
 def _show(found: Prospect, *, quiet: bool) -> None:
@@ -131,8 +68,8 @@ def _show(found: Prospect, *, quiet: bool) -> None:
         plan_text.show(forecast, quiet=quiet)
 
 
-def _write(output: Path, found: Prospect) -> None:
-    """Write a plan into a file of the kind that its name tells.
+def _write(output: Path, found: Prospect, plan: SavedPlan) -> None:
+    """Write a plan into a file: a workbook or a text for people by its name's end, else what run --plan takes.
 
     Raises: StartError.
     """
@@ -142,29 +79,12 @@ def _write(output: Path, found: Prospect) -> None:
         if output.suffix.lower() == ".xlsx":
             plan_file.write(output, found.forecasts, [step.name for step in found.task.steps])
         else:
-            raise StartError(f"The plan is written as a workbook: -o FILE.xlsx, not {output.name!r}.")
+            plan.save(output)
     except OSError as error:
         reason = (error.strerror or "unknown reason").lower()
         raise StartError(
             f"The plan cannot be written to {str(output)!r}: {reason}. Close it where it is open."
         ) from None
-
-
-def _predict(connection: Connection, given: Input, documents: Sequence[Document], workers: int) -> tuple[float, str]:
-    """Ask the API once, to learn how fast it answers and what it allows.
-
-    Return the seconds a run would take, and what they were reckoned from.
-    """
-    send = sum(document.status is None for document in documents)
-    if not send:
-        return 0.0, ""
-    started = time.monotonic()
-    probe(connection.session, given.mapping.endpoint)
-    each = time.monotonic() - started + (0.0 if connection.target.loopback else _WORK_S)
-    pace = connection.session.pace
-    limit = "" if pace.limit is None else f", {pace.limit:,} requests an hour allowed, {pace.remaining or 0:,} left"
-    basis = f"({screen.counted(send, 'document')}, {workers} at a time, {each:.2f} s each{limit}.)"
-    return pace.predict_s(send, each / workers), basis
 
 
 def _data(found: Prospect, code: int) -> dict[str, Any]:

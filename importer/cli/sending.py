@@ -26,6 +26,7 @@ from importer.mapping import Mapping
 from importer.model import Document, Outcome, RunRecord, Status
 from importer.report.words import NOTICE
 from importer.run import Flight, Run, check_equations, first_outcomes
+from importer.saved_plan import SavedPlan
 from importer.send import Sender, now_utc
 from importer.stop import Stop
 from importer.stop_rules import StopRules
@@ -57,6 +58,8 @@ class Errand:
     report_folder: Path | None
     options: Options
     manner: Manner
+    #: the saved plan that is carried out, and nothing else
+    plan: SavedPlan | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,6 +76,8 @@ class Passage:
     report_folder: Path | None = None
     #: what the journal keeps of a run that is part of something: plan_id, sequence_id, step
     belongs: dict[str, Any] = field(default_factory=dict)
+    #: positions of the documents that a saved plan sends; None for all
+    planned: frozenset[int] | None = None
 
     @property
     def given(self) -> Input:
@@ -96,6 +101,8 @@ def send_step(passage: Passage, *, ask: bool) -> tuple[RunRecord, list[Outcome]]
     record = replace(record, **passage.belongs)
     doubts = _doubts(passage)
     past, documents = _decided(passage, doubts)
+    if passage.planned is not None:
+        documents = _only(documents, passage.planned)
     check_equations(record, first_outcomes(documents))
     if not options.quiet:
         _announce(screen.console(error=options.json), given, target, documents)
@@ -128,6 +135,17 @@ def report_step(passage: Passage, record: RunRecord) -> tuple[Path | None, list[
         return rebuild_report(errand.journal, record.run_id, errand.task.project, passage.report_folder)
     except JournalError as error:
         return None, [f"The report could not be written. {error} Then say visma-import report {record.run_id}"]
+
+
+def _only(documents: Sequence[Document], planned: frozenset[int]) -> tuple[Document, ...]:
+    """Send nothing that the saved plan does not send, whatever became possible since."""
+    message = "The saved plan does not send it. Make a new plan."
+    return tuple(
+        replace(document, status=Status.NOT_SENT, message=message)
+        if document.status is None and position not in planned
+        else document
+        for position, document in enumerate(documents)
+    )
 
 
 def _doubts(passage: Passage) -> Doubts:

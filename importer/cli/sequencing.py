@@ -1,7 +1,8 @@
 """Carry a task out: one mapping, or the steps of a migration one after the other, each a run of its own."""
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 from rich.console import Console
 
 from importer.cli import screen
+from importer.cli.applying import Applied, carried_out
 from importer.cli.checking import refuse_to_start
 from importer.cli.connection import Connection, connected, decider_for
 from importer.cli.inputs import print_json
@@ -35,7 +37,10 @@ def send(errand: Errand) -> int:
     with watching(stop, lambda: flight.going):
         if errand.task.migration is not None:
             return _Sequence(errand, stop, flight, progress).send()
-        with _connected(errand, progress, stop) as connection:
+        with (
+            _connected(errand, progress, stop) as connection,
+            _applied(errand, connection, secrets.token_hex(4)) as applied,
+        ):
             passage = Passage(
                 errand=errand,
                 step=errand.task.steps[0],
@@ -44,6 +49,8 @@ def send(errand: Errand) -> int:
                 flight=flight,
                 progress=progress,
                 report_folder=errand.report_folder,
+                belongs={"plan_id": applied.plan_id} if applied else {},
+                planned=applied.sends[0] if applied else None,
             )
             record, outcomes = send_step(passage, ask=True)
         folder, notes = report_step(passage, record)
@@ -54,6 +61,16 @@ def send(errand: Errand) -> int:
 
 def _connected(errand: Errand, progress: screen.RunProgress, stop: Stop) -> Any:
     return connected(errand.chosen, errand.task.project, progress, stop, errand.manner.rehearse)
+
+
+@contextmanager
+def _applied(errand: Errand, connection: Connection, carried_by: str) -> Iterator[Applied | None]:
+    """Take a saved plan, if it is one, so that nobody else carries it out."""
+    if errand.plan is None:
+        yield None
+        return
+    with carried_out(errand.plan, errand.task, connection, errand.journal, errand.manner, carried_by) as applied:
+        yield applied
 
 
 @dataclass
@@ -69,6 +86,7 @@ class _Sequence:
     parts: list[Part] = field(default_factory=list)
     #: why a further step did not begin
     why: str = ""
+    applied: Applied | None = None
 
     def send(self) -> int:
         errand = self.errand
@@ -76,12 +94,13 @@ class _Sequence:
             task = referred(errand.task, errand.journal, connection.target.company)
             if task.held_back(skip_invalid=errand.manner.skip_invalid):
                 return refuse_to_start(task, as_json=errand.options.json, quiet=errand.options.quiet)
-            self._ask(task.steps, connection)
-            try:
-                self._send_all(task.steps, connection)
-            except ImportFailed:
-                self._report()
-                raise
+            with _applied(errand, connection, self.sequence_id) as self.applied:
+                self._ask(task.steps, connection)
+                try:
+                    self._send_all(task.steps, connection)
+                except ImportFailed:
+                    self._report()
+                    raise
         return self._conclude()
 
     def _ask(self, steps: Sequence[Step], connection: Connection) -> None:
@@ -150,7 +169,9 @@ class _Sequence:
                 "steps": len(task.steps),
                 "step": number + 1,
                 "step_name": step.name,
+                "plan_id": self.applied.plan_id if self.applied else None,
             },
+            planned=self.applied.sends[number] if self.applied else None,
         )
 
     @property

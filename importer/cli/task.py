@@ -90,6 +90,16 @@ class Task:
         return any(step.held_back(skip_invalid=skip_invalid) for step in self.steps)
 
 
+def needed(given: dict[str, Any]) -> dict[str, Any]:
+    """Return what a command was given, the mapping among it.
+
+    Raises: UsageError where it is missing.
+    """
+    if given["mapping"] is None:
+        raise UsageError("Name a mapping, a migration or --plan FILE.")
+    return given
+
+
 def read_task(
     mapping: Path,
     workbook: Path | None,

@@ -80,6 +80,18 @@ class Journal:
         finally:
             self._begin = self._engine.begin
 
+    @contextmanager
+    def held(self, name: str) -> Iterator[None]:
+        """Let others see, while the context lasts, that what several runs belong to is going on.
+
+        Raises: JournalError when they cannot be let see it.
+        """
+        try:
+            with run_locks.alive(self._engine, name):
+                yield
+        except DatabaseError as error:
+            raise refusal(self._shown, error) from error
+
     def is_alive(self, run_id: str) -> bool:
         """Tell whether the process of a run still lives, so that what it claimed may yet be sent."""
         try:

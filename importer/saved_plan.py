@@ -1,0 +1,207 @@
+"""A plan in a file, to be reviewed and then sent exactly, once: every body byte for byte, and what it was made from.
+
+It is bound to the files it was made from, to the company, and to what the journal knew. Pure but for its own file.
+"""
+
+import hashlib
+import json
+import os
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Final
+from uuid import uuid4
+
+from importer.errors import StartError
+from importer.model import Document
+
+FORMAT_VERSION: Final = 1
+_NAME: Final = "visma-import plan"
+_SHOWN: Final = 5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Arguments:
+    """Hold what the plan was made of, as the command line named it."""
+
+    mapping: str
+    workbook: str | None = None
+    param: tuple[str, ...] = ()
+    limit: int | None = None
+    only: tuple[str, ...] = ()
+    step: str | None = None
+
+
+def arguments(
+    mapping: Path,
+    workbook: Path | None,
+    param: tuple[str, ...],
+    limit: int | None,
+    only: tuple[str, ...],
+    step: str | None,
+) -> Arguments:
+    """Return what a plan is made of, its files as they are named from the current folder."""
+    named = workbook.as_posix() if workbook else None
+    return Arguments(mapping=mapping.as_posix(), workbook=named, param=param, limit=limit, only=only, step=step)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Planned:
+    """Hold one document of a saved plan."""
+
+    key: str | None
+    rows: tuple[int, ...]
+    #: None where it is to be sent
+    status: str | None
+    message: str
+    #: what is sent; a number that is not known yet stands as `⟦customers: K-17⟧`
+    body: str
+    fingerprint: str
+    #: the fingerprint without any number of another document
+    own_fingerprint: str
+
+    @classmethod
+    def of(cls, document: Document, decided: Document) -> "Planned":
+        """Return a document as a plan keeps it: as its rows give it, and as it was decided."""
+        return cls(
+            key=document.key,
+            rows=document.rows,
+            status=decided.status.value if decided.status else None,
+            message=decided.message,
+            body=decided.body.decode(),
+            fingerprint=decided.fingerprint,
+            own_fingerprint=document.fingerprint,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SavedStep:
+    """Hold one mapping of a saved plan."""
+
+    name: str
+    endpoint: str
+    documents: tuple[Planned, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SavedPlan:
+    """Hold a plan as its file does."""
+
+    plan_id: str
+    made_at: str
+    #: version of the program
+    program: str
+    arguments: Arguments
+    target: str
+    company: str
+    #: SHA-256 by file, as messages name it
+    files: dict[str, str]
+    #: what stands for all that the journal knew
+    journal: str
+    steps: tuple[SavedStep, ...]
+
+    def dump(self) -> str:
+        """Write it as JSON that shows when anybody changed it."""
+        data = {"format_version": FORMAT_VERSION, "kind": _NAME, **asdict(self)}
+        return json.dumps({**data, "sha256": _digest(data)}, ensure_ascii=False, indent=1) + "\n"
+
+    def save(self, file: Path) -> None:
+        """Write it into a file that only its owner can read, whole or not at all.
+
+        Raises: OSError.
+        """
+        partial = file.with_name(f".{file.name}.{uuid4().hex}.part")
+        descriptor = os.open(partial, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+        try:
+            with os.fdopen(descriptor, "wb") as stream:
+                stream.write(self.dump().encode())
+                stream.flush()
+                os.fsync(stream.fileno())
+            partial.replace(file)
+        finally:
+            with suppress(OSError):
+                partial.unlink(missing_ok=True)
+
+
+def _digest(data: dict[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(data, ensure_ascii=False, sort_keys=True).encode()).hexdigest()
+
+
+def load_plan(file: Path) -> SavedPlan:
+    """Read a saved plan.
+
+    Raises: StartError when it cannot be read, is no plan, is newer than this program, or was changed.
+    """
+    try:
+        data = json.loads(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        reason = (error.strerror or "unknown reason").lower()
+        raise StartError(
+            f"The plan {str(file)!r} cannot be read: {reason}. 'visma-import plan -o' makes one."
+        ) from None
+    except ValueError:
+        data = None
+    if not isinstance(data, dict) or data.get("kind") != _NAME:
+        raise StartError(f"{str(file)!r} is no saved plan. 'visma-import plan MAPPING -o FILE' makes one.")
+    if data.get("format_version") != FORMAT_VERSION:
+        raise StartError(
+            f"The plan {str(file)!r} has format {data.get('format_version')}; this program reads {FORMAT_VERSION}. "
+            "Make it again with this version."
+        )
+    digest = data.pop("sha256", None)
+    if digest != _digest(data):
+        raise StartError(
+            f"The plan {str(file)!r} is not as it was made: somebody changed it, or it is not whole. Nothing was sent. "
+            "Make it again."
+        )
+    steps = tuple(
+        SavedStep(
+            name=step["name"],
+            endpoint=step["endpoint"],
+            documents=tuple(Planned(**{**one, "rows": tuple(one["rows"])}) for one in step["documents"]),
+        )
+        for step in data["steps"]
+    )
+    given = data["arguments"]
+    arguments = Arguments(**{**given, "param": tuple(given["param"]), "only": tuple(given["only"])})
+    own = {name: data[name] for name in ("plan_id", "made_at", "program", "target", "company", "files", "journal")}
+    return SavedPlan(arguments=arguments, steps=steps, **own)
+
+
+def staleness(saved: SavedPlan, now: SavedPlan, *, resumed: bool) -> list[str]:
+    """Say in what a plan that is made now differs from a saved one; nothing where it may be sent.
+
+    `resumed`: an earlier try at this very plan ended early, so that some of its documents have gone out already and
+    have numbers that others refer to.
+    """
+    if saved.company != now.company:
+        return [f"It was made for the company {saved.company}, but {now.target!r} is {now.company}."]
+    names = sorted({*saved.files, *now.files})
+    changed = [name for name in names if saved.files.get(name) != now.files.get(name)]
+    if changed:
+        return [f"{name} is not as it was when the plan was made." for name in changed]
+    if [(step.name, step.endpoint) for step in saved.steps] != [(step.name, step.endpoint) for step in now.steps]:
+        return ["It has other steps now."]
+    pairs = zip(saved.steps, now.steps, strict=True)
+    found = [text for then, today in pairs for text in _differences(then, today, resumed=resumed)]
+    if saved.journal != now.journal:
+        found.insert(0, "The journal has moved since: a run, or a person's word, changed what it knows.")
+    left = len(found) - _SHOWN
+    return [*found[:_SHOWN], *([f"... and {left} more differences."] if left > 0 else [])]
+
+
+def _differences(saved: SavedStep, now: SavedStep, *, resumed: bool) -> Iterator[str]:
+    if len(saved.documents) != len(now.documents):
+        yield f"{saved.name}: {len(saved.documents)} documents then, {len(now.documents)} now."
+        return
+    for then, today in zip(saved.documents, now.documents, strict=True):
+        own = (then.key, then.rows, then.own_fingerprint) == (today.key, today.rows, today.own_fingerprint)
+        if not own or (then.body != today.body and not resumed):
+            yield f"{saved.name} {then.key!r}: its content is another one now."
+        elif then.status != today.status and not (resumed and then.status is None):
+            yield f"{saved.name} {then.key!r}: {_fate(then)} then, {_fate(today)} now. {today.message}".rstrip()
+
+
+def _fate(one: Planned) -> str:
+    return "to be sent" if one.status is None else one.status.replace("_", " ")
