@@ -16,7 +16,8 @@ Imports run one way down this list of floors; tests/test_floors.py proves it:
     5  mapping_file, convert, template, journal, blank_mark, mapped_columns
     6  findings, decide, oddities, documents, references, migration
     7  plan, lookup, forecast, memory, saved_plan
-    8  sequence, search, background, lanes, stop_rules, report, fetch, doctor, fetch_files, drafting, blank
+    8  sequence, search, background, lanes, stop_rules, report, fetch, doctor, fetch_files
+    8  drafting, blank, mapping_tests
     9  readback, preflight, resolve
     10  send, verify, decisions
     11  doubts

@@ -136,8 +136,10 @@ class Mapping:
         yield from (rule for rule in (*self.fields, *self.lines) if rule.document)
 
 
-def parameter_values(mapping: Mapping, given: Dictionary[str, str]) -> Dictionary[str, FieldValue | None]:
-    """Return each declared parameter's value, None where it has none.
+def parameter_values(
+    mapping: Mapping, given: Dictionary[str, str], *, how: str = "--param {name}=VALUE"
+) -> Dictionary[str, FieldValue | None]:
+    """Return each declared parameter's value, None where it has none; `how` is how the user gives one.
 
     Raises: UsageError naming every parameter that is unknown, missing or not of its type.
     """
@@ -152,11 +154,12 @@ def parameter_values(mapping: Mapping, given: Dictionary[str, str]) -> Dictionar
         if name in given:
             value = literal(given[name], parameter.kind)
             if isinstance(value, Fault):
-                troubles.append(f"--param {name}: {value.message}")
+                place = how.format(name=name).removesuffix("VALUE").rstrip("=: ")
+                troubles.append(f"{place}: {value.message}")
             else:
                 values[name] = value
         elif parameter.required and parameter.default is None:
-            troubles.append(f"The parameter {name!r} has no value. Give it: --param {name}=VALUE")
+            troubles.append(f"The parameter {name!r} has no value. Give it: {how.format(name=name)}")
     if troubles:
         raise UsageError("\n".join(troubles))
     return values

@@ -165,11 +165,17 @@ def _value_words(word: object, error: ValidationError) -> tuple[str, str]:
         )
     if word == "pattern":
         return f"{place}: {shown} is not allowed here.", schema.get("description", "")
-    if word in {"oneOf", "anyOf", "not"}:
-        return f"{place} needs exactly one of 'column', 'value' and 'template'.", ""
+    if word == "oneOf":
+        return f"{place} needs exactly one of {_choice(wanted)}.", ""
     if word in {"minItems", "minProperties", "minLength"}:
         return f"{place} is empty.", ""
     return f"{place} is not allowed: {error.message}.", ""
+
+
+def _choice(options: list[Any]) -> str:
+    """Name the keys of which an object needs one, such as `'column', 'value' and 'template'`."""
+    *names, last = [repr(option["required"][0]) for option in options]
+    return f"{', '.join(names)} and {last}"
 
 
 def _place(path: YamlPath) -> str:

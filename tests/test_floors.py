@@ -25,7 +25,7 @@ FLOORS = {
             "mapping_file convert template journal blank_mark mapped_columns",
             "findings decide oddities documents references migration",
             "plan lookup forecast memory saved_plan",
-            "sequence search background lanes stop_rules report fetch doctor fetch_files drafting blank",
+            "sequence search background lanes stop_rules report fetch doctor fetch_files drafting blank mapping_tests",
             "readback preflight resolve",
             "send verify decisions",
             "doubts",
@@ -73,7 +73,7 @@ OFFLINE = {
         "grouping",
         "forecast",
     ),
-    *("drafting", "blank_mark", "mapped_columns"),
+    *("drafting", "blank_mark", "mapped_columns", "mapping_tests"),
 }
 NETWORK_AND_DATABASE = {
     "requests",

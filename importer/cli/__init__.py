@@ -6,7 +6,6 @@ people. Everything heavy is imported where it is used, so that the program start
 
 import traceback
 from collections.abc import Sequence
-from typing import Any
 
 import click
 
@@ -50,23 +49,12 @@ def _show_failure(error: ImportFailed, arguments: Sequence[str]) -> None:
     if "--debug" in arguments:
         traceback.print_exc()
     if "--json" in arguments:
-        from importer.cli.inputs import print_json
+        from importer.cli.inputs import fault_row, print_json
 
-        listed = [_fault_row(fault) for fault in getattr(error, "errors", ())] or [{"message": str(error)}]
+        listed = [fault_row(fault) for fault in getattr(error, "errors", ())] or [{"message": str(error)}]
         print_json({"exit_code": error.exit_code, "errors": listed, "problems": [], "warnings": []})
     from importer.cli.screen import printable
 
     _tell(printable(str(error)))
     if isinstance(error, MappingError) and len(error.errors) > 1:
         _tell(f"{len(error.errors)} mistakes in the mapping.")
-
-
-def _fault_row(fault: Any) -> dict[str, Any]:
-    mark = fault.mark
-    return {
-        "file": fault.file,
-        "line": mark.line if mark else None,
-        "position": mark.column if mark else None,
-        "message": fault.message,
-        "hint": fault.hint,
-    }

@@ -13,6 +13,7 @@ from importer.cli.keeping import JOURNAL as _JOURNAL
 from importer.cli.keeping import history, journal
 from importer.cli.reading import doctor, fetch
 from importer.cli.stream import say
+from importer.cli.testing import test
 from importer.errors import StartError, UsageError
 from importer.stop_rules import StopRules
 
@@ -279,6 +280,7 @@ def resolve(
 
 cli.add_command(init)
 cli.add_command(workbook)
+cli.add_command(test)
 cli.add_command(fetch)
 cli.add_command(history)
 cli.add_command(journal)

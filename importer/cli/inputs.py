@@ -135,6 +135,18 @@ def print_json(data: Any) -> None:
     say(json.dumps(data, ensure_ascii=False, indent=1))
 
 
+def fault_row(fault: Any) -> dict[str, Any]:
+    """Return what is wrong at one place of a file, for programs."""
+    mark = fault.mark
+    return {
+        "file": fault.file,
+        "line": mark.line if mark else None,
+        "position": mark.column if mark else None,
+        "message": fault.message,
+        "hint": fault.hint,
+    }
+
+
 def check_data(found: Input, code: int) -> dict[str, Any]:
     """Return what `check --json` prints."""
     plan = found.plan
