@@ -71,10 +71,10 @@ def run_probe(*arguments: str | Path) -> list[Shown]:
 
 @pytest.fixture
 def editor(tmp_path: Path) -> Editor:
-    """Return a function that opens the texts of mappings and asks a question at each mark in them."""
+    """Return a function that opens the texts of mappings, or of tests, and asks a question at each mark in them."""
 
-    def show(*mappings: str, question: str = "complete") -> list[Shown]:
-        schema = (resources.schemas() / "mapping.schema.json").as_uri()
+    def show(*mappings: str, question: str = "complete", about: str = "mapping") -> list[Shown]:
+        schema = (resources.schemas() / f"{about}.schema.json").as_uri()
         arguments: list[str | Path] = []
         for index, mapping in enumerate(mappings):
             lines = [f"# yaml-language-server: $schema={schema}", *mapping.split("\n")]
@@ -147,6 +147,26 @@ def test_every_endpoint_is_offered_with_what_it_does(editor: Editor) -> None:
     assert shown.offers == {name: endpoint.description for name, endpoint in table().items()}
 
 
+def test_the_parts_of_a_test_are_offered_and_explained(editor: Editor) -> None:
+    """In a file of tests: at its top, in a test, in what is expected and in a problem."""
+    head = "version: 1\ntests:\n  - name: A\n    rows: [{No: A}]\n    expect:\n"
+    top, test, document, problem = editor(
+        f"version: 1\n{HERE}\n",
+        f"version: 1\ntests:\n  - name: A\n    {HERE}\n",
+        f"{head}      - key: A\n        {HERE}\n",
+        f"{head}      - key: A\n        problems:\n          - column: A\n            {HERE}\n",
+        about="test",
+    )
+
+    for shown, names in (
+        (top, "mapping parameters tests"),
+        (test, "parameters rows expect problems"),
+        (document, "body problems status"),
+        (problem, "code message row"),
+    ):
+        assert [name for name in names.split() if not shown.offers[name].endswith(".")] == []
+
+
 # -- hover ---------------------------------------------------------------------------------------------------------
 
 
@@ -199,13 +219,11 @@ def test_an_endpoint_that_does_not_exist_is_one_error(editor: Editor) -> None:
 
 def test_samples_have_no_problems() -> None:
     """Opened where they lie, with the schema that their first line names."""
-    samples = sorted(ROOT.glob("samples/*/mapping.yaml"))
+    samples = sorted(ROOT.glob("samples/*/mapping*.yaml"))
     shown = run_probe(*samples)
 
     assert len(samples) >= 5
-    assert {
-        sample.parent.name: told.problems for sample, told in zip(samples, shown, strict=True) if told.problems
-    } == {}
+    assert {str(sample): told.problems for sample, told in zip(samples, shown, strict=True) if told.problems} == {}
 
 
 def test_what_yaml_might_read_as_something_else_is_a_text(editor: Editor) -> None:
