@@ -208,6 +208,15 @@ def test_texts_need_no_quotes_where_the_body_has_texts(tmp_path: Path) -> None:
     assert run(tmp_path, good(BODY.replace('"00042"', "00042"))).failures == []
 
 
+def test_the_number_of_another_document_is_expected_as_what_stands_for_it(tmp_path: Path) -> None:
+    """Nobody knows it before that document is there, so its name and key are what is compared."""
+    mapping = MAPPING.replace("customerNumber: Customer", "customerNumber: {document: customers, key: Customer}")
+
+    assert run(tmp_path, good(BODY.replace('"00042"', '"⟦customers: 00042⟧"')), mapping).failures == []
+    found = run(tmp_path, good(BODY.replace('"00042"', '"⟦customers: 42⟧"')), mapping)
+    assert '+    "value": "⟦customers: 00042⟧"' in found.failure["diff"]
+
+
 def test_a_field_that_is_not_expected_or_not_rendered_fails(tmp_path: Path) -> None:
     """The body is the whole body."""
     less = run(tmp_path, good(BODY.replace("externalReference: {value: F1}\n", "")))
