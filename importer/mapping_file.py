@@ -216,7 +216,11 @@ class _Reader:
     def _referred(self, data: dict[str, Any], place: YamlPath, target: tuple[Step, ...]) -> Referred | None:
         if not isinstance(data.get("document"), str) or "key" not in data:
             return None
-        key = self._rule(data["key"], _KEY, (*place, "key"), target, digits=True)
+        given = data["key"]
+        if isinstance(given, str) and "{{" in given:
+            # no header looks like this, and a key is put together more often than a value
+            given = {"template": given}
+        key = self._rule(given, _KEY, (*place, "key"), target, digits=True)
         earlier = bool(as_boolean(data.get("earlier")))
         return Referred(name=str(data["document"]), key=key, earlier=earlier) if key else None
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 from uuid import uuid4
 
 from importer.cli import plan_text, screen
@@ -21,6 +21,11 @@ from importer.model import Document, Status
 from importer.saved_plan import Arguments, SavedPlan
 from importer.stop import Stop
 from importer.target import Target
+
+#: Kinds of files in which people might expect a plan to read.
+_OTHER_KINDS: Final = frozenset(
+    {".csv", ".doc", ".docx", ".htm", ".html", ".ods", ".pdf", ".txt", ".xls", ".xlsm", ".xml"}
+)
 
 
 def show_plan(
@@ -78,6 +83,11 @@ def _write(output: Path, found: Prospect, plan: SavedPlan) -> None:
     try:
         if output.suffix.lower() == ".xlsx":
             plan_file.write(output, found.forecasts, [step.name for step in found.task.steps])
+        elif output.suffix.lower() in _OTHER_KINDS:
+            raise StartError(
+                f"A plan is not written as {output.suffix}: name a workbook (-o FILE.xlsx), or what run --plan takes "
+                f"(-o FILE.plan), not {output.name!r}."
+            )
         else:
             plan.save(output)
     except OSError as error:
