@@ -93,7 +93,10 @@ class BodyTemplate:
         Raises: MappingError when the template is not there or is not Jinja.
         """
         self._mapping = mapping
-        environment = _environment(mapping.source.path.parent.resolve())
+        folder = mapping.source.path.parent.resolve()
+        # where there is none of the user's own, all mappings share what is compiled
+        own = (folder / mapping.template).is_file() or any(folder.glob("*.j2"))
+        environment = _environment(folder if own else None)
         place = ("template",)
         try:
             self._template: JinjaTemplate = environment.get_template(mapping.template)
@@ -158,11 +161,11 @@ def _show(line: str) -> str:
 
 
 @cache
-def _environment(folder: Path) -> Environment:
+def _environment(folder: Path | None) -> Environment:
     environment = SafeEnvironment(
         undefined=StrictUndefined,
         finalize=to_json,
-        loader=FileSystemLoader([folder, resources.templates()]),
+        loader=FileSystemLoader([*([folder] if folder else []), resources.templates()]),
         trim_blocks=True,
         lstrip_blocks=True,
     )

@@ -9,6 +9,7 @@ import json
 from base64 import b64encode
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
+from functools import cache
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, Final
@@ -80,6 +81,7 @@ def page(told: Contents) -> str:
     return rendered
 
 
+@cache
 def template(name: str) -> Any:
     """Return one of the templates of pages; whatever it is given is shown as text."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
