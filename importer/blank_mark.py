@@ -1,15 +1,16 @@
 """Carry in a workbook which mapping it was made from, and tell where that is not the mapping at hand."""
 
 import json
-import zipfile
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from importer.errors import WorkbookError
 from importer.mapped_columns import version_of
 from importer.mapping import Mapping
 from importer.model import Problem
+from importer.workbook import opened_archive
 
 #: Custom document property of a workbook.
 PROPERTY: Final = "visma-import workbook"
@@ -36,15 +37,12 @@ def mark_of(mapping: Mapping) -> BlankMark:
 
 def carried_mark(file: Path) -> BlankMark | None:
     """Return the mark that a workbook carries; None for one that was not made by this program."""
-    from defusedxml.common import DefusedXmlException
-    from defusedxml.ElementTree import ParseError, fromstring
+    from defusedxml.ElementTree import fromstring
 
-    with suppress(OSError, zipfile.BadZipFile, KeyError, ValueError, TypeError, ParseError, DefusedXmlException):
-        with zipfile.ZipFile(file) as archive:
-            if archive.getinfo(_PART).file_size > _LARGEST:
-                return None
-            root = fromstring(archive.read(_PART))
-        for node in root:
+    with suppress(WorkbookError), opened_archive(file, file.name) as archive:
+        if archive.getinfo(_PART).file_size > _LARGEST:
+            return None
+        for node in fromstring(archive.read(_PART)):
             if node.get("name") == PROPERTY:
                 return loaded("".join(node.itertext()))
     return None

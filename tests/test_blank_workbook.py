@@ -3,6 +3,7 @@
 import json
 import shutil
 import subprocess
+import zipfile
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
@@ -384,6 +385,20 @@ def test_any_other_file_carries_no_mark(tmp_path: Path) -> None:
     mapping = read(tmp_path, MAPPING)
 
     assert [outdated(mapping, carried_mark(file)) for file in odd_files(tmp_path)] == [[]] * 6
+
+
+def test_a_mark_that_cannot_be_unpacked_is_none(tmp_path: Path) -> None:
+    """A damaged byte where the mark lies is no reason to stop, and never looks like a bug of the program."""
+    make(tmp_path)
+    file = tmp_path / "blank.xlsx"
+    with zipfile.ZipFile(file) as archive:
+        info = archive.getinfo("docProps/custom.xml")
+    raw = bytearray(file.read_bytes())
+    start = info.header_offset + 30 + len(info.filename)
+    raw[start : start + info.compress_size] = b"\xff" * info.compress_size
+    file.write_bytes(raw)
+
+    assert carried_mark(file) is None
 
 
 def test_libreoffice_keeps_the_mark(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from openpyxl.reader.excel import ExcelReader
 from importer.errors import WorkbookError
 from importer.model import RunRecord
 from importer.report import workbook_made
-from importer.workbook import UNREADABLE, Kind, kind_of, opened, sha256, transitional
+from importer.workbook import UNREADABLE, Kind, kind_of, opened, opened_archive, sha256, transitional
 
 
 class _ExactReader(ExcelReader):
@@ -81,8 +81,8 @@ def legible(record: RunRecord) -> Iterator[None]:
 
 
 def _read(file: Path, *, data_only: bool) -> Any:
-    with file.open("rb") as handle:
-        reader = _ExactReader(transitional(handle), data_only=data_only, keep_links=True, rich_text=True)
+    with opened_archive(file, file.name) as archive:
+        reader = _ExactReader(transitional(archive), data_only=data_only, keep_links=True, rich_text=True)
         reader.read()
         return reader.wb
 

@@ -14,7 +14,7 @@ files      the file itself: its hash, and what is said where it cannot be opened
 mark       how a report of this program is known when it is given to `run` again
 """
 
-from importer.workbook.archive import UNREADABLE
+from importer.workbook.archive import UNREADABLE, opened_archive
 from importer.workbook.files import sha256
 from importer.workbook.kinds import Kind, kind_of
 from importer.workbook.layout import TextLayout, kept_layout, layout_file
@@ -42,6 +42,7 @@ __all__ = [
     "make_sheet",
     "open_book",
     "opened",
+    "opened_archive",
     "read",
     "report_mark",
     "sha256",

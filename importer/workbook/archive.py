@@ -6,9 +6,11 @@ import zipfile
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Final
 
 from importer.errors import WorkbookError
+from importer.workbook.files import cannot_open
 
 #: What zipfile, zlib, the XML parser and the readers raise on a damaged, encrypted or oddly packed workbook. A
 #: RuntimeError is zipfile's word for a password and for a compression it does not know; a refused entity is a
@@ -37,6 +39,22 @@ _MAX_REASON: Final = 120
 
 
 @contextmanager
+def opened_archive(file: Path, name: str) -> Iterator[zipfile.ZipFile]:
+    """Open a packed workbook that unpacks to no more than a workbook does; `name` is what messages call it.
+
+    Raises: WorkbookError where it does not, and for whatever a damaged one raises while it is open.
+    """
+    with legible(name):
+        try:
+            archive = zipfile.ZipFile(file)
+        except OSError as error:
+            raise cannot_open(file, error) from None
+        with archive:
+            _refuse_bombs(name, archive)
+            yield archive
+
+
+@contextmanager
 def legible(name: str) -> Iterator[None]:
     """Turn what a damaged workbook raises into the program's own error.
 
@@ -59,7 +77,7 @@ def damaged(name: str, error: Exception) -> WorkbookError:
     )
 
 
-def refuse_bombs(name: str, archive: zipfile.ZipFile) -> None:
+def _refuse_bombs(name: str, archive: zipfile.ZipFile) -> None:
     """Refuse an archive that unpacks to more than any workbook does.
 
     Raises: WorkbookError.
@@ -71,7 +89,8 @@ def refuse_bombs(name: str, archive: zipfile.ZipFile) -> None:
     repeated = len({member.filename for member in members}) != len(members)
     if len(members) > _MAX_MEMBERS or size > _MAX_BYTES or swollen or repeated:
         raise WorkbookError(
-            f"{name!r} unpacks to {size:,} bytes in {len(members)} parts; that is no workbook to trust."
+            f"{name!r} unpacks to {size:,} bytes in {len(members)} parts; that is no workbook to trust. Copy "
+            "the rows into a new workbook and import that."
         )
 
 

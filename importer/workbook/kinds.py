@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from importer.errors import WorkbookError
-from importer.workbook.archive import CONTENT_TYPES, legible, refuse_bombs
+from importer.workbook.archive import CONTENT_TYPES, opened_archive
 from importer.workbook.files import cannot_open
 
 #: How names of text files end that are read as tables.
@@ -51,8 +51,7 @@ def kind_of(file: Path, name: str) -> Kind:
 
 
 def _packed(file: Path, name: str) -> Kind:
-    with legible(name), zipfile.ZipFile(file) as archive:
-        refuse_bombs(name, archive)
+    with opened_archive(file, name) as archive:
         names = set(archive.namelist())
         if "mimetype" in names and archive.read("mimetype").strip().startswith(_ODS):
             _refuse_locked(name, archive)

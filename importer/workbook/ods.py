@@ -14,8 +14,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from importer.errors import WorkbookError
-from importer.workbook.archive import legible, refuse_bombs
-from importer.workbook.files import cannot_open
+from importer.workbook.archive import opened_archive
 from importer.workbook.ods_cells import read_cell
 from importer.workbook.ods_styles import Styles, attributes, local
 from importer.workbook.sheet import EMPTY, LAST_ROW, Cell, Table, Title
@@ -107,7 +106,8 @@ class _Reading:
             self._cells += len(cells) * repeats
             if self._next - 1 > LAST_ROW or self._cells > _MAX_CELLS:
                 raise WorkbookError(
-                    f"{self._name!r} repeats rows and cells beyond what a sheet holds; that is no workbook to trust."
+                    f"{self._name!r} repeats rows and cells beyond what a sheet holds; that is no workbook to trust. "
+                    "Copy the rows into a new workbook and import that."
                 )
             self._rows.append((first, repeats, cells))
         if given.get("visibility") in _HIDDEN or self._folded:
@@ -196,10 +196,5 @@ def open_book(file: Path, name: str) -> Iterator[OdsBook]:
 
     Raises: WorkbookError when it is not a workbook that can be read safely.
     """
-    try:
-        archive = zipfile.ZipFile(file)
-    except OSError as error:
-        raise cannot_open(file, error) from None
-    with legible(name), archive:
-        refuse_bombs(name, archive)
+    with opened_archive(file, name) as archive:
         yield OdsBook(name, archive)

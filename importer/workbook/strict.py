@@ -14,18 +14,17 @@ _RENAMED: Final = {b"extendedProperties": b"extended-properties", b"customProper
 _PARTS: Final = (".xml", ".rels")
 
 
-def transitional(handle: IO[bytes]) -> IO[bytes]:
-    """Return the same workbook, or in place of a strict one a copy in memory that openpyxl reads."""
-    with zipfile.ZipFile(handle) as archive:
-        links = "_rels/.rels"
-        if links not in archive.namelist() or _STRICT not in archive.read(links):
-            handle.seek(0)
-            return handle
-        copy = io.BytesIO()
-        with zipfile.ZipFile(copy, "w", zipfile.ZIP_DEFLATED) as target:
-            for member in archive.infolist():
-                data = archive.read(member)
-                target.writestr(member.filename, _renamed(data) if member.filename.endswith(_PARTS) else data)
+def transitional(archive: zipfile.ZipFile) -> IO[bytes]:
+    """Return the file of an open workbook, or in place of a strict one a copy in memory that openpyxl reads."""
+    links = "_rels/.rels"
+    if archive.fp is not None and (links not in archive.namelist() or _STRICT not in archive.read(links)):
+        archive.fp.seek(0)
+        return archive.fp
+    copy = io.BytesIO()
+    with zipfile.ZipFile(copy, "w", zipfile.ZIP_DEFLATED) as target:
+        for member in archive.infolist():
+            data = archive.read(member)
+            target.writestr(member.filename, _renamed(data) if member.filename.endswith(_PARTS) else data)
     copy.seek(0)
     return copy
 

@@ -15,8 +15,7 @@ from typing import Final
 
 from importer.model import CellValue
 from importer.values import cell_value
-from importer.workbook.archive import legible, links, refuse_bombs
-from importer.workbook.files import cannot_open
+from importer.workbook.archive import links, opened_archive
 from importer.workbook.serial import ERROR_CODES, error_cell, number_value
 from importer.workbook.sheet import EMPTY, Cell, Table, Title
 
@@ -200,10 +199,5 @@ def open_book(file: Path, name: str) -> Iterator[XlsbBook]:
 
     Raises: WorkbookError when it is not a workbook that can be read safely.
     """
-    try:
-        archive = zipfile.ZipFile(file)
-    except OSError as error:
-        raise cannot_open(file, error) from None
-    with legible(name), archive:
-        refuse_bombs(name, archive)
+    with opened_archive(file, name) as archive:
         yield XlsbBook(archive)

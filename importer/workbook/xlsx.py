@@ -8,7 +8,7 @@ import re
 import zipfile
 from collections.abc import Iterator
 from collections.abc import Mapping as Dictionary
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
@@ -16,8 +16,7 @@ from typing import Any
 
 from importer.model import CellValue
 from importer.values import cell_value
-from importer.workbook.archive import legible, refuse_bombs
-from importer.workbook.files import cannot_open
+from importer.workbook.archive import opened_archive
 from importer.workbook.mark import report_mark
 from importer.workbook.serial import ERRORS, error_cell, not_calculated
 from importer.workbook.sheet import EMPTY, Cell, Table, Title
@@ -62,20 +61,10 @@ def opened(file: Path, name: str | None = None) -> Iterator[tuple[Any, zipfile.Z
     """
     import openpyxl
 
-    known = name or file.name
-    try:
-        handle = file.open("rb")
-    except OSError as error:
-        raise cannot_open(file, error) from None
-    with handle, legible(known):
-        stream = transitional(handle)
-        with zipfile.ZipFile(stream) as archive:
-            refuse_bombs(known, archive)
-            book = openpyxl.load_workbook(stream, read_only=True, data_only=True)
-            try:
-                yield book, archive
-            finally:
-                book.close()
+    with opened_archive(file, name or file.name) as archive:
+        book: Any = openpyxl.load_workbook(transitional(archive), read_only=True, data_only=True)
+        with closing(book):
+            yield book, book._archive
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
