@@ -11,9 +11,9 @@ from typing import Any
 
 import openpyxl
 import pytest
+from sheet_xml import SHEET, column, rewrite, with_rows
 from test_reading_ods import CONFINED
 from test_reading_report import record
-from test_workbook import SHEET, column, rewrite, with_rows
 
 from importer.errors import WorkbookError
 from importer.report.workbook_copy import load
