@@ -89,7 +89,7 @@ def exact_text(number: Decimal) -> Decimal | Fault:
         return Decimal(plain(number)) if number else Decimal(0)
     double = float(number)
     found = exact(double)
-    if isinstance(found, Decimal) and number not in {Decimal(f"{double:.{size}g}") for size in (15, 16, 17)}:
+    if isinstance(found, Decimal) and all(number != Decimal(f"{double:.{size}g}") for size in (17, 16, 15)):
         return Fault(
             "too_many_digits",
             f"{number:f}",

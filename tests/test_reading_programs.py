@@ -118,6 +118,15 @@ def test_c11_an_xls_file_that_counts_from_1904_gives_the_same_days() -> None:
     assert sheet.merged == ("C4:C5",)
 
 
+def test_c16_what_xlsxwriter_left_to_excel_to_calculate_is_no_value() -> None:
+    """C16: it writes 0 for each formula, also for days and lists; a 0 that somebody wrote is one."""
+    waiting = ("not_calculated", "")
+
+    assert cells(read(FILES / "xlsxwriter-hard.xlsx")) == [
+        [f"000{number}", waiting, waiting, waiting, Decimal(0)] for number in (1, 2)
+    ]
+
+
 @pytest.mark.parametrize("name", ["xlwt-1904.xls", "sheetjs-hard.xlsb"])
 def test_c32_hidden_sheets_are_known(name: str) -> None:
     """C32: the only visible sheet is taken; hidden and very hidden ones are read when they are named."""

@@ -10,6 +10,7 @@ import openpyxl
 import pytest
 from end_to_end import HEADERS, MAPPING, invoice_rows, program, run_here
 from records import record
+from sheet_xml import with_rows
 
 from importer.model import Fault, RunRecord
 from importer.report.workbook_copy import load
@@ -192,6 +193,27 @@ def test_c25_c26_a_run_from_a_text_file_is_corrected_and_run_again(
     assert code == 0
     assert again["D2"].value == "Kaffe 1 på Å"
     assert run_here(project, "--skip-invalid").counts == {"already_accepted": 3, "invalid": 1}
+
+
+def test_what_could_not_be_read_from_a_workbook_of_excel_is_not_written_as_a_value(
+    make_workbook: Any, tmp_path: Path
+) -> None:
+    """A formula that waits for its result stays a formula, digits that a float does not hold stay as they are."""
+    file = make_workbook([["No", "B", "C"]])
+    with_rows(
+        file,
+        '<row r="2"><c r="A2"><v>1</v></c><c r="B2"><f>1+1</f><v>0</v></c>'
+        '<c r="C2"><v>1234567890123456.78</v></c></row>'
+        '<row r="3"><c r="A3"><v>1</v></c><c r="B3"><f>1+1</f></c><c r="C3"><f>1+1</f><v>2</v></c></row>',
+    )
+    before = values(file)
+    copy = made(file, "Rows", tmp_path)
+
+    assert [cells[1:] for _number, _hidden, cells in before] == [
+        ["not_calculated", "too_many_digits"],
+        ["not_calculated", Decimal(2)],
+    ]
+    assert values(copy) == before
 
 
 @pytest.mark.parametrize("ending", ["ods", "xls", "xlsb"])

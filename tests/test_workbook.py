@@ -47,6 +47,24 @@ def test_rows_and_cells_without_an_address_stand_one_after_another(make_workbook
     assert column(sheet, "B") == {2: "x", 3: "y"}
 
 
+@pytest.mark.parametrize(
+    ("rows", "words"),
+    [
+        ('<row r="3"><c r="A3"><v>3</v></c></row><row r="2"><c r="A2"><v>2</v></c></row>', "has row 2 twice or out of"),
+        ('<row r="2"><c r="A2"><v>3</v></c></row><row r="2"><c r="A2"><v>2</v></c></row>', "has row 2 twice or out of"),
+        ('<row r="2"><c r="B2"><v>3</v></c><c r="A2"><v>2</v></c></row>', "row 2 has cells that stand twice or out of"),
+        ('<row r="2"><c r="A2"><v>3</v></c><c r="A2"><v>2</v></c></row>', "row 2 has cells that stand twice or out of"),
+        ('<row r="2"><c r="A9"><v>3</v></c></row>', "row 2 has cells that stand twice or out of"),
+    ],
+)
+def test_rows_and_cells_that_stand_twice_or_out_of_order_are_told(make_workbook: Any, rows: str, words: str) -> None:
+    """None of them is left out without a word: Excel finds such a file damaged, and saves it whole."""
+    file = with_rows(make_workbook([["No", "B"]]), rows)
+
+    with pytest.raises(WorkbookError, match=rf"{words} order.* Open it in Excel, save it again"):
+        read(file)
+
+
 @pytest.mark.parametrize("dimension", ["", '<dimension ref="A1"/>', '<dimension ref="A1:B2"/>'])
 def test_the_declared_dimension_is_not_believed(make_workbook: Any, dimension: str) -> None:
     """A missing or wrong dimension hides no row and no column."""

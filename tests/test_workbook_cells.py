@@ -23,6 +23,7 @@ STRINGS = "xl/sharedStrings.xml"
         ("<c r='B2'><f>1+1</f></c>", "not_calculated"),
         ("<c r='B2'><f>1+1</f><v></v></c>", "not_calculated"),
         ("<c r='B2'><f t='shared' si='0'/></c>", "not_calculated"),
+        ("<c><f>1+1</f></c>", "not_calculated"),
         ("<c r='B2'><f>1+1</f><v>2</v></c>", Decimal(2)),
         ("<c r='B2' t='str'><f>\"\"</f><v></v></c>", None),
         ("<c r='B2' t='str'><f>\"\"</f></c>", None),
@@ -45,6 +46,10 @@ STRINGS = "xl/sharedStrings.xml"
         ("<c r='B2'><v>0.30000000000000004</v></c>", Decimal("0.3")),
         ("<c r='B2'><v>1.2345678901234567E+18</v></c>", "too_many_digits"),
         ("<c r='B2'><v>12345678901234567890</v></c>", "too_many_digits"),
+        ("<c r='B2'><v>1234567890123456.78</v></c>", "too_many_digits"),
+        ("<c r='B2'><v>12345678901234.567</v></c>", "too_many_digits"),
+        ("<c r='B2'><v>12345678901234.56</v></c>", Decimal("12345678901234.56")),
+        ("<c r='B2' t='e'/>", "error_cell"),
         ("<c r='B2'><v>5.000000000000001E+15</v></c>", Decimal(5000000000000001)),
         ("<c r='B2' t='d'><v>2025-01-27</v></c>", date(2025, 1, 27)),
         ("<c r='B2' s='0'/>", None),
@@ -69,6 +74,35 @@ def test_a_formula_nobody_calculated_is_never_a_blank(make_workbook: Any) -> Non
     sheet = read(make_workbook([["No", "B"], ["1", None], ["2", None], ["3", None]], prepare=formulas))
 
     assert column(sheet, "B") == {2: "not_calculated", 3: "not_calculated", 4: None}
+
+
+@pytest.mark.parametrize(
+    ("result", "expected"),
+    [("<v>0</v>", "not_calculated"), ("<v>2</v>", Decimal(2)), ("<v>0.5</v>", Decimal("0.5"))],
+)
+def test_a_zero_that_waits_to_be_calculated_is_not_believed(make_workbook: Any, result: str, expected: Any) -> None:
+    """XlsxWriter writes 0 for each result and has Excel calculate on opening; once saved by Excel, 0 is a result."""
+    file = make_workbook([["No", "B", "C"]])
+    with_rows(file, f"<row r='2'><c r='A2'><v>0</v></c><c r='B2'><f>1+1</f>{result}</c></row>")
+    sheet = read(file)
+
+    assert column(sheet, "B") == {2: expected}
+    assert column(sheet, "No") == {2: Decimal(0)}
+    rewrite(file, "xl/workbook.xml", lambda text: text.replace(' fullCalcOnLoad="1"', ""))
+    assert column(read(file), "B") == {2: Decimal(0) if result == "<v>0</v>" else expected}
+
+
+def test_what_no_formula_of_an_area_calculated_is_never_a_blank(make_workbook: Any) -> None:
+    """A formula with several results is written in the first cell of its area; the others wait for theirs as well."""
+    file = make_workbook([["No", "B"]])
+    with_rows(
+        file,
+        '<row r="2"><c r="A2"><v>1</v></c><c r="B2"><f t="array" ref="B2:B4">A2:A4</f><v>7</v></c></row>'
+        '<row r="3"><c r="A3"/><c r="B3"><v>0</v></c></row><row r="4"><c r="B4"/></row><row r="5"><c r="B5"/></row>'
+        '<row r="6"><c r="B6"><v>0</v></c></row>',
+    )
+
+    assert column(read(file), "B") == {2: Decimal(7), 3: "not_calculated", 4: "not_calculated", 5: None, 6: Decimal(0)}
 
 
 def shared_texts(file: Path, *items: str) -> Path:

@@ -4,20 +4,19 @@ openpyxl would turn dates into times of its own precision, cut numbers to 16 dig
 calculated and give linked blank cells a text. Each of these is put right here.
 """
 
-import re
 import warnings
-import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from openpyxl.cell.cell import MergedCell
 from openpyxl.reader.excel import ExcelReader
 
 from importer.errors import WorkbookError
-from importer.model import RunRecord
+from importer.model import Fault, RunRecord
 from importer.report import workbook_made
-from importer.workbook import UNREADABLE, Kind, kind_of, opened, opened_archive, sha256, transitional
+from importer.workbook import UNREADABLE, Kind, XlsxBook, kind_of, open_xlsx, opened_archive, sha256, transitional
 
 
 class _ExactReader(ExcelReader):
@@ -45,10 +44,10 @@ def load(file: Path | None, record: RunRecord) -> Any:
         if _kind(file, record) is not Kind.XLSX:
             return workbook_made.make(file, record)
         book = _read(file, data_only=True)
-        with opened(file) as (stream, archive):
-            _keep_uncalculated(book, file, stream, archive)
-            _blank_links(book, stream)
         _keep_digits(book)
+        with open_xlsx(file, record.workbook_name) as source:
+            _keep_faults(book, file, source)
+            _blank_links(book, source.book)
         return book
 
 
@@ -87,37 +86,28 @@ def _read(file: Path, *, data_only: bool) -> Any:
         return reader.wb
 
 
-def _keep_uncalculated(book: Any, file: Path, stream: Any, archive: zipfile.ZipFile) -> None:
-    """Put formulas back that hold no value: a blank would look as if the user had left it so."""
-    found = {sheet.title: _uncalculated(archive, sheet) for sheet in stream.worksheets}
-    if not any(found.values()):
-        return
-    formulas = _read(file, data_only=False)
-    for title, addresses in found.items():
-        for address in addresses:
-            cell = book[title][address]
-            if cell.value is None and formulas[title][address].value is not None:
-                cell.value = formulas[title][address].value
+def _keep_faults(book: Any, file: Path, source: XlsxBook) -> None:
+    """Put back what openpyxl does not hold, so that it is not taken for a value: formulas without a result, digits."""
+    formulas = None
+    for title in source.titles:
+        for number, cells in source.table(title.text).rows:
+            for column, (value, _form) in enumerate(cells, start=1):
+                if not isinstance(value, Fault) or value.code not in {"not_calculated", "too_many_digits"}:
+                    continue
+                cell = book[title.text].cell(number, column)
+                if value.code == "too_many_digits":
+                    _put_digits(cell, value.shown)
+                    continue
+                formulas = formulas or _read(file, data_only=False)
+                formula = formulas[title.text].cell(number, column).value
+                if formula is not None:
+                    cell.value = formula
 
 
-def _uncalculated(archive: zipfile.ZipFile, sheet: Any) -> list[str]:
-    name = str(sheet._worksheet_path).lstrip("/")
-    if not re.search(rb"<(?:\w+:)?f[ />]", archive.read(name)):
-        return []
-    from defusedxml.ElementTree import iterparse
-
-    addresses: list[str] = []
-    with archive.open(name) as part:
-        for _event, node in iterparse(part):
-            tag = node.tag.rpartition("}")[2]
-            if tag == "c":
-                parts = {child.tag.rpartition("}")[2]: child.text for child in node}
-                # t="str" without a text is a formula that was calculated, to an empty text
-                if "f" in parts and not parts.get("v") and node.get("t") != "str" and node.get("r"):
-                    addresses.append(str(node.get("r")))
-            if tag in {"c", "row"}:
-                node.clear()
-    return addresses
+def _put_digits(cell: Any, digits: str) -> None:
+    # openpyxl writes a number with 16 digits, and a text of type n as it stands
+    if not isinstance(cell, MergedCell):
+        cell._value, cell.data_type = digits, "n"
 
 
 def _blank_links(book: Any, stream: Any) -> None:
@@ -144,5 +134,4 @@ def _keep_digits(book: Any) -> None:
     for sheet in book.worksheets:
         for cell in sheet._cells.values():
             if isinstance(cell.value, float) and float(f"{cell.value:.16g}") != cell.value:
-                # openpyxl writes a number with 16 digits, and a text of type n as it stands
-                cell._value, cell.data_type = repr(cell.value), "n"
+                _put_digits(cell, repr(cell.value))

@@ -22,7 +22,8 @@ from importer.workbook.mark import REPORT_MARK, ReportMark, report_mark
 from importer.workbook.reading import choose, open_book, read
 from importer.workbook.sheet import LAST_ROW, Book, Cell, Sheet, Table, make_sheet
 from importer.workbook.strict import transitional
-from importer.workbook.xlsx import opened
+from importer.workbook.xlsx import XlsxBook
+from importer.workbook.xlsx import open_book as open_xlsx
 
 __all__ = [
     "LAST_ROW",
@@ -35,13 +36,14 @@ __all__ = [
     "Sheet",
     "Table",
     "TextLayout",
+    "XlsxBook",
     "choose",
     "kept_layout",
     "kind_of",
     "layout_file",
     "make_sheet",
     "open_book",
-    "opened",
+    "open_xlsx",
     "opened_archive",
     "read",
     "report_mark",

@@ -41,9 +41,9 @@ class Table:
     title: str
     #: rows in order, each with its number as Excel shows it; blank ones may be left out
     rows: Iterable[tuple[int, Sequence[Cell]]]
+    #: hidden rows, and ranges of merged cells such as `A3:A5`; whole once the rows have gone by
     hidden: AbstractSet[int] = frozenset()
-    #: ranges of merged cells, such as `A3:A5`
-    merged: tuple[str, ...] = ()
+    merged: Sequence[str] = ()
     #: headers of columns that a report of this program added
     own: AbstractSet[str] = frozenset()
     #: what is to be known about how the table was read
@@ -106,12 +106,19 @@ def make_sheet(file: Path, table: Table, header_row: int) -> Sheet:
     headers: tuple[str | None, ...] = ()
     rows: list[Row] = []
     expected = header_row + 1
+    last = 0
     for number, cells in table.rows:
         if number > LAST_ROW:
             raise WorkbookError(
                 f"Sheet {table.title!r} in {file.name!r} has a row {number:,}, but no sheet has more than "
                 f"{LAST_ROW:,}. Split it into several files."
             )
+        if number <= last:
+            raise WorkbookError(
+                f"Sheet {table.title!r} in {file.name!r} has row {number} twice or out of order. Open it in Excel, "
+                "save it again as .xlsx, and try once more."
+            )
+        last = number
         if number == header_row:
             headers = _headers(cells, table.own)
         if number <= header_row:
@@ -133,7 +140,7 @@ def make_sheet(file: Path, table: Table, header_row: int) -> Sheet:
         header_row=header_row,
         headers=headers,
         rows=tuple(rows),
-        merged=table.merged,
+        merged=tuple(table.merged),
         notes=(*table.notes, *spoilt_texts(rows)),
         layout=table.layout,
     )

@@ -1,46 +1,54 @@
 """Read .xlsx and .xlsm workbooks.
 
-openpyxl reads the cells. What it cannot tell in its streaming mode (hidden rows, formulas nobody calculated, merged
-cells) is read from the sheet's XML in one pass, and only where the XML holds any of it.
+openpyxl opens the workbook and takes each row apart. The rows are walked here, since its own walk leaves out rows and
+cells that stand twice or out of order, cuts numbers to what a float holds, and does not tell hidden rows, merged cells
+and formulas nobody calculated.
 """
 
 import re
 import zipfile
 from collections.abc import Iterator
-from collections.abc import Mapping as Dictionary
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, field
-from datetime import date
+from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
-from importer.model import CellValue
-from importer.values import cell_value
+from importer.values import cell_value, exact_text
 from importer.workbook.archive import opened_archive
 from importer.workbook.mark import report_mark
-from importer.workbook.serial import ERRORS, error_cell, not_calculated
+from importer.workbook.serial import error_cell, not_calculated
 from importer.workbook.sheet import EMPTY, Cell, Table, Title
 from importer.workbook.strict import transitional
+
+_MAIN: Final = "{http://schemas.openxmlformats.org/spreadsheetml/2006/main}"
+_ROW: Final = f"{_MAIN}row"
+_VALUE: Final = f"{_MAIN}v"
+_FORMULA: Final = f"{_MAIN}f"
+_MERGED: Final = f"{_MAIN}mergeCell"
+#: XlsxWriter and others write 0 for each result, and this, so that Excel calculates when it opens the workbook. Excel
+#: and LibreOffice do not write it.
+_CALCULATES: Final = re.compile(rb"""<(?:\w+:)?calcPr\b[^>]*\sfullCalcOnLoad=["'](?:1|true)["']""")
 
 
 class XlsxBook:
     """Hold an open workbook."""
 
-    def __init__(self, book: Any, archive: zipfile.ZipFile) -> None:
-        self._book = book
-        self._archive = archive
+    def __init__(self, book: Any) -> None:
+        #: as openpyxl streams it
+        self.book = book
+        #: not the one of the file, where the workbook is a strict one
+        self._archive: zipfile.ZipFile = book._archive
         self._mark = report_mark(book)
+        self._zeros_doubtful = _calculates_on_load(self._archive)
         summary = self._mark.summary if self._mark else None
         self._sheets = {sheet.title: sheet for sheet in book.worksheets if sheet.title != summary}
         self.titles = [Title(title, sheet.sheet_state == "visible") for title, sheet in self._sheets.items()]
 
     def table(self, title: str) -> Table:
         """Return the cells of one sheet."""
-        sheet = self._sheets[title]
-        sheet.reset_dimensions()
-        facts = _Facts.of(self._archive, sheet)
+        reading = _Reading(self._sheets[title], self._archive, zeros_doubtful=self._zeros_doubtful)
         own = frozenset(self._mark.columns) if self._mark and self._mark.sheet == title else frozenset()
-        return Table(title=title, rows=_rows(sheet, facts), hidden=facts.hidden, merged=facts.merged, own=own)
+        return Table(title=title, rows=reading.rows(), hidden=reading.hidden, merged=reading.merged, own=own)
 
 
 @contextmanager
@@ -49,93 +57,108 @@ def open_book(file: Path, name: str) -> Iterator[XlsxBook]:
 
     Raises: WorkbookError when it is not a workbook that can be read safely.
     """
-    with opened(file, name) as (book, archive):
-        yield XlsxBook(book, archive)
-
-
-@contextmanager
-def opened(file: Path, name: str | None = None) -> Iterator[tuple[Any, zipfile.ZipFile]]:
-    """Open a workbook for reading values, and its archive.
-
-    Raises: WorkbookError when it is not a workbook that can be read safely.
-    """
     import openpyxl
 
-    with opened_archive(file, name or file.name) as archive:
+    with opened_archive(file, name) as archive:
         book: Any = openpyxl.load_workbook(transitional(archive), read_only=True, data_only=True)
         with closing(book):
-            yield book, book._archive
+            yield XlsxBook(book)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Facts:
-    """Hold what the streaming reader does not tell about a sheet."""
+def _calculates_on_load(archive: zipfile.ZipFile) -> bool:
+    """Tell whether results of formulas are yet to be calculated by whoever opens the workbook."""
+    parts = [name for name in archive.namelist() if re.fullmatch(r"(?:.*/)?workbook\d*\.xml", name)]
+    return any(_CALCULATES.search(archive.read(name)) for name in parts)
 
-    hidden: frozenset[int] = frozenset()
-    #: cells whose formula nobody calculated, by row
-    uncalculated: Dictionary[int, frozenset[str]] = field(default_factory=dict)
-    merged: tuple[str, ...] = ()
 
-    @classmethod
-    def of(cls, archive: zipfile.ZipFile, worksheet: Any) -> "_Facts":
-        name = str(worksheet._worksheet_path).lstrip("/")
-        data = archive.read(name)
-        if not re.search(rb"<(?:\w+:)?(?:f[ />]|mergeCell )|\shidden=", data):
-            return cls()
+class _Reading:
+    """Read one sheet; `hidden` and `merged` are whole once its rows have gone by."""
+
+    def __init__(self, sheet: Any, archive: zipfile.ZipFile, *, zeros_doubtful: bool) -> None:
+        self.hidden: set[int] = set()
+        self.merged: list[str] = []
+        self._sheet = sheet
+        self._archive = archive
+        self._zeros_doubtful = zeros_doubtful
+        #: areas of formulas with several results: first column, first row, last column, last row
+        self._areas: list[tuple[int, int, int, int]] = []
+        self._formats: dict[int, str] = {}
+
+    def rows(self) -> Iterator[tuple[int, list[Cell]]]:
+        """Yield the rows that the file holds, each with its number."""
         from defusedxml.ElementTree import iterparse
+        from openpyxl.worksheet._reader import WorkSheetParser
 
-        hidden: set[int] = set()
-        uncalculated: dict[int, set[str]] = {}
-        merged: list[str] = []
-        counter = 0
-        with archive.open(name) as part:
-            for event, node in iterparse(part, events=("start", "end")):
-                tag = node.tag.rpartition("}")[2]
-                if event == "start":
-                    if tag == "row":
-                        counter = int(node.get("r") or counter + 1)
-                        if node.get("hidden") in {"1", "true"}:
-                            hidden.add(counter)
-                elif tag == "c":
-                    if _is_uncalculated(node):
-                        uncalculated.setdefault(counter, set()).add(re.sub(r"\d", "", node.get("r") or ""))
+        book = self._sheet.parent
+        with self._archive.open(str(self._sheet._worksheet_path).lstrip("/")) as part:
+            parser = WorkSheetParser(
+                part,
+                self._sheet._shared_strings,
+                data_only=True,
+                epoch=book.epoch,
+                date_formats=book._date_formats,
+                timedelta_formats=book._timedelta_formats,
+            )
+            for _event, node in iterparse(part):
+                if node.tag == _ROW:
+                    number, cells = parser.parse_row(node)
+                    if node.get("hidden") in {"1", "true"}:
+                        self.hidden.add(number)
+                    self._areas = [area for area in self._areas if area[3] >= number]
+                    yield number, self._cells(number, node, cells)
                     node.clear()
-                elif tag == "row":
-                    node.clear()
-                elif tag == "mergeCell":
-                    merged.append(str(node.get("ref")))
-        cells = {row: frozenset(found) for row, found in uncalculated.items()}
-        return cls(hidden=frozenset(hidden), uncalculated=cells, merged=tuple(merged))
+                elif node.tag == _MERGED:
+                    self.merged.append(str(node.get("ref")))
 
+    def _cells(self, number: int, row: Any, found: list[dict[str, Any]]) -> list[Cell]:
+        cells: list[Cell] = []
+        for node, cell in zip(row, found, strict=True):
+            column = cell["column"]
+            if cell["row"] != number or column <= len(cells):
+                raise ValueError(f"row {number} has cells that stand twice or out of order")
+            cells += [EMPTY] * (column - 1 - len(cells))
+            cells.append(self._cell(node, number, column, cell))
+        return cells
 
-def _is_uncalculated(cell: Any) -> bool:
-    """Tell whether a formula has no result: Excel writes t="str" beside an empty text that was calculated."""
-    parts = {child.tag.rpartition("}")[2]: child for child in cell}
-    return "f" in parts and not (parts["v"].text if "v" in parts else None) and cell.get("t") != "str"
+    def _cell(self, node: Any, row: int, column: int, found: dict[str, Any]) -> Cell:
+        value, text = found["value"], ""
+        formula = bool(self._areas) and self._in_area(row, column)
+        for part in node:
+            if part.tag == _VALUE:
+                text = part.text or ""
+            elif part.tag == _FORMULA:
+                formula = True
+                self._take_area(part)
+        if formula and (value is None or (self._zeros_doubtful and text == "0")):
+            # Excel writes t="str" beside an empty text that was calculated
+            return EMPTY if node.get("t") == "str" else (not_calculated(), None)
+        if found["data_type"] == "e":
+            return error_cell(str(value or "of its formula")), None
+        if value is None or isinstance(value, bool):
+            return value, None
+        if isinstance(value, str):
+            return cell_value(_unescape(value)), None
+        form = self._format(found["style_id"])
+        if isinstance(value, float):
+            return exact_text(Decimal(text)), form
+        return cell_value(value, form), form
 
+    def _take_area(self, formula: Any) -> None:
+        """Take note of cells that have no formula of their own, but one result of several of another's."""
+        from openpyxl.worksheet.cell_range import CellRange
 
-def _rows(sheet: Any, facts: _Facts) -> Iterator[tuple[int, list[Cell]]]:
-    for number, cells in enumerate(sheet.iter_rows(), start=1):
-        missing = facts.uncalculated.get(number, frozenset())
-        yield (
-            number,
-            [EMPTY if cell.value is None and not missing else _cell(cell, cell.value, missing) for cell in cells],
-        )
+        if formula.get("t") in {"array", "dataTable"} and ":" in formula.get("ref", ""):
+            self._areas.append(CellRange(formula.get("ref")).bounds)
 
+    def _in_area(self, row: int, column: int) -> bool:
+        return any(left <= column <= right and top <= row <= bottom for left, top, right, bottom in self._areas)
 
-def _cell(cell: Any, raw: object, missing: frozenset[str]) -> Cell:
-    value = _value(cell, raw, missing)
-    return value, None if value is None or isinstance(value, str | bool) else cell.number_format
+    def _format(self, style: int) -> str:
+        from openpyxl.cell.read_only import ReadOnlyCell
 
-
-def _value(cell: Any, raw: object, missing: frozenset[str]) -> CellValue:
-    if missing and raw is None:
-        return not_calculated() if getattr(cell, "column_letter", "") in missing else None
-    if getattr(cell, "data_type", "") == "e" or (isinstance(raw, str) and raw in ERRORS and cell.data_type != "s"):
-        return error_cell(str(raw))
-    if isinstance(raw, str):
-        return cell_value(_unescape(raw))
-    return cell_value(raw, cell.number_format if isinstance(raw, date) else None)
+        if style not in self._formats:
+            self._formats[style] = ReadOnlyCell(self._sheet, 1, 1, None, "n", style).number_format
+        return self._formats[style]
 
 
 def _unescape(text: str) -> str:
