@@ -216,6 +216,25 @@ def test_what_could_not_be_read_from_a_workbook_of_excel_is_not_written_as_a_val
     assert values(copy) == before
 
 
+@pytest.mark.parametrize(
+    ("number", "read_as"),
+    [
+        ("12345678901234.567", "too_many_digits"),
+        ("9007199254740.993", "too_many_digits"),
+        ("0.30000000000000004", Decimal("0.3")),
+        ("9.5500000000000007", Decimal("9.55")),
+    ],
+)
+def test_a_number_is_the_same_in_the_copy_of_a_workbook_of_excel(
+    make_workbook: Any, tmp_path: Path, number: str, read_as: Any
+) -> None:
+    """Also where no formula stands beside it: too many digits are no other number when the report is run again."""
+    file = with_rows(make_workbook([["No"]]), f'<row r="2"><c r="A2"><v>{number}</v></c></row>')
+
+    assert values(file) == [(2, False, [read_as])]
+    assert values(made(file, "Rows", tmp_path)) == [(2, False, [read_as])]
+
+
 @pytest.mark.parametrize("ending", ["ods", "xls", "xlsb"])
 def test_a_run_from_another_format_is_run_again_from_its_report(tmp_path: Path, ending: str) -> None:
     """What was accepted from the file is known again in its results.xlsx, cell for cell."""

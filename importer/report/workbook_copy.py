@@ -89,19 +89,24 @@ def _read(file: Path, *, data_only: bool) -> Any:
 def _keep_faults(book: Any, file: Path, source: XlsxBook) -> None:
     """Put back what openpyxl does not hold, so that it is not taken for a value: formulas without a result, digits."""
     formulas = None
+    for title, number, column, fault in _faults(source):
+        cell = book[title].cell(number, column)
+        if fault.code == "too_many_digits":
+            _put_digits(cell, fault.shown)
+        elif fault.code == "not_calculated":
+            formulas = formulas or _read(file, data_only=False)
+            formula = formulas[title].cell(number, column).value
+            if formula is not None:
+                cell.value = formula
+
+
+def _faults(source: XlsxBook) -> Iterator[tuple[str, int, int, Fault]]:
+    """Yield the cells that could not be read, each with the title of its sheet, its row and its column."""
     for title in source.titles:
-        for number, cells in source.table(title.text).rows:
+        for number, cells in () if source.certain(title.text) else source.table(title.text).rows:
             for column, (value, _form) in enumerate(cells, start=1):
-                if not isinstance(value, Fault) or value.code not in {"not_calculated", "too_many_digits"}:
-                    continue
-                cell = book[title.text].cell(number, column)
-                if value.code == "too_many_digits":
-                    _put_digits(cell, value.shown)
-                    continue
-                formulas = formulas or _read(file, data_only=False)
-                formula = formulas[title.text].cell(number, column).value
-                if formula is not None:
-                    cell.value = formula
+                if isinstance(value, Fault):
+                    yield title.text, number, column, value
 
 
 def _put_digits(cell: Any, digits: str) -> None:

@@ -13,6 +13,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final
 
+from importer.model import Fault
 from importer.values import cell_value, exact_text
 from importer.workbook.archive import opened_archive
 from importer.workbook.mark import report_mark
@@ -28,6 +29,11 @@ _MERGED: Final = f"{_MAIN}mergeCell"
 #: XlsxWriter and others write 0 for each result, and this, so that Excel calculates when it opens the workbook. Excel
 #: and LibreOffice do not write it.
 _CALCULATES: Final = re.compile(rb"""<(?:\w+:)?calcPr\b[^>]*\sfullCalcOnLoad=["'](?:1|true)["']""")
+
+
+_FORMULAS: Final = re.compile(rb"<(?:\w+:)?f[ />]")
+#: Shorter ones are in a float what stands in the file.
+_LONG_NUMBER: Final = re.compile(rb"<(?:\w+:)?v>([-+.0-9E]{17,})<")
 
 
 class XlsxBook:
@@ -50,6 +56,12 @@ class XlsxBook:
         own = frozenset(self._mark.columns) if self._mark and self._mark.sheet == title else frozenset()
         return Table(title=title, rows=reading.rows(), hidden=reading.hidden, merged=reading.merged, own=own)
 
+    def certain(self, title: str) -> bool:
+        """Tell at a glance that a sheet has no formula that may wait for its result, and no number that is too long."""
+        data = self._archive.read(_part(self._sheets[title]))
+        long = (Decimal(number.decode()) for number in _LONG_NUMBER.findall(data))
+        return not (_FORMULAS.search(data) or any(isinstance(exact_text(number), Fault) for number in long))
+
 
 @contextmanager
 def open_book(file: Path, name: str) -> Iterator[XlsxBook]:
@@ -71,6 +83,10 @@ def _calculates_on_load(archive: zipfile.ZipFile) -> bool:
     return any(_CALCULATES.search(archive.read(name)) for name in parts)
 
 
+def _part(sheet: Any) -> str:
+    return str(sheet._worksheet_path).lstrip("/")
+
+
 class _Reading:
     """Read one sheet; `hidden` and `merged` are whole once its rows have gone by."""
 
@@ -90,7 +106,7 @@ class _Reading:
         from openpyxl.worksheet._reader import WorkSheetParser
 
         book = self._sheet.parent
-        with self._archive.open(str(self._sheet._worksheet_path).lstrip("/")) as part:
+        with self._archive.open(_part(self._sheet)) as part:
             parser = WorkSheetParser(
                 part,
                 self._sheet._shared_strings,
