@@ -349,6 +349,14 @@ def test_a_text_file_is_read_by_these_names(tmp_path: Path, name: str) -> None:
     assert (sheet.name, cells(sheet)) == ("rader", ROWS)
 
 
+@pytest.mark.parametrize("header", ["PK", "PKnr", "P"])
+def test_a_text_file_that_begins_like_a_zip_file_is_text(tmp_path: Path, header: str) -> None:
+    """The letters PK are how a zip file begins, and a primary key too."""
+    sheet = read(write(tmp_path, f"{header};Navn\n0101;Blåbær\n"))
+
+    assert (sheet.headers, cells(sheet)) == ((header, "Navn"), [["0101", "Blåbær"]])
+
+
 @pytest.mark.parametrize("name", ["rader.xlsx", "rader.xls", "rader.dat", "rader"])
 def test_a_text_file_under_another_name_is_told(tmp_path: Path, name: str) -> None:
     """A text that calls itself a workbook is refused with the advice how to have it read."""

@@ -157,6 +157,22 @@ def test_a_missing_sheet_is_told_with_the_nearest(make_workbook: Any) -> None:
     """A misspelt sheet is refused with the sheets there are."""
     with pytest.raises(WorkbookError, match=r"no sheet 'Rwos'; its sheets are: Rows\. Did you mean 'Rows'\?"):
         read(make_workbook([["No"]]), sheet="Rwos")
+    with pytest.raises(WorkbookError, match=r"its sheets are: Rows\. Say which one: workbook: sheet: NAME\."):
+        read(make_workbook([["No"]]), sheet="Fakturaer")
+
+
+def test_of_two_sheets_with_titles_alike_the_one_that_is_named_is_taken(make_workbook: Any) -> None:
+    """A copy may differ by a blank that nobody sees: it is never taken for the other."""
+
+    def copy(book: openpyxl.Workbook) -> None:
+        book.create_sheet("Rows ").append(["Copy"])
+
+    file = make_workbook([["No"], ["1"]], prepare=copy)
+
+    assert read(file, sheet="Rows").headers == ("No",)
+    assert read(file, sheet="Rows ").headers == ("Copy",)
+    with pytest.raises(WorkbookError, match=r"has no sheet ' Rows'; its sheets are: Rows, Rows \."):
+        read(file, sheet=" Rows")
 
 
 # -- files that are no workbook ----------------------------------------------------------------------------------------

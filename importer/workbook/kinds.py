@@ -13,7 +13,8 @@ from importer.workbook.files import cannot_open
 #: How names of text files end that are read as tables.
 TEXT_ENDINGS: Final = (".csv", ".tsv", ".txt")
 _OLE: Final = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
-_ZIP: Final = b"PK"
+#: A file in the archive, or the end of an empty one; two letters alone may be the first header of a text.
+_ZIP: Final = (b"PK\x03\x04", b"PK\x05\x06")
 _ODS: Final = b"application/vnd.oasis.opendocument.spreadsheet"
 _MARKS: Final = (b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff")
 #: How other files begin that are given under the name of a table by mistake.

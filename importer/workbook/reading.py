@@ -83,16 +83,17 @@ def choose(name: str, titles: Sequence[Title], wanted: str | None) -> str:
 
     Raises: WorkbookError when there is none, or more than one.
     """
-    sheets = {clean(title.text): title.text for title in titles}
     if wanted is not None:
-        if wanted in sheets.values():
+        sheets = [title.text for title in titles]
+        alike = [text for text in sheets if clean(text) == clean(wanted)]
+        if wanted in sheets:
             return wanted
-        if clean(wanted) in sheets:
-            return sheets[clean(wanted)]
-        near = get_close_matches(wanted, list(sheets.values()), n=1)
-        hint = f" Did you mean {near[0]!r}?" if near else ""
-        there = ", ".join(sheets.values())
-        raise WorkbookError(f"{name!r} has no sheet {wanted!r}; its sheets are: {there}.{hint}")
+        if len(alike) == 1:
+            return alike[0]
+        near = get_close_matches(wanted, sheets, n=1)
+        hint = f"Did you mean {near[0]!r}?" if near else "Say which one: workbook: sheet: NAME."
+        there = ", ".join(sheets)
+        raise WorkbookError(f"{name!r} has no sheet {wanted!r}; its sheets are: {there}. {hint}")
     visible = [title.text for title in titles if title.visible]
     if len(visible) == 1:
         return visible[0]
