@@ -80,7 +80,7 @@ CASES: dict[str, tuple[str, tuple[str, ...]]] = {
         "the date system of 1904",
         (
             "test_workbook_cells::test_a_workbook_that_counts_from_1904_gives_the_same_days",
-            "test_reading_programs::test_c11_an_xls_file_that_counts_from_1904_gives_the_same_days",
+            "test_reading_binary::test_c11_an_xls_file_that_counts_from_1904_gives_the_same_days",
             "test_check_warnings::test_a_column_of_dates_far_from_today_is_warned_of_once",
         ),
     ),
@@ -116,7 +116,7 @@ CASES: dict[str, tuple[str, tuple[str, ...]]] = {
         (
             "test_workbook_cells::test_a_formula_nobody_calculated_is_never_a_blank",
             "test_workbook_cells::test_a_zero_that_waits_to_be_calculated_is_not_believed",
-            "test_reading_programs::test_c16_what_xlsxwriter_left_to_excel_to_calculate_is_no_value",
+            "test_reading_binary::test_c16_what_xlsxwriter_left_to_excel_to_calculate_is_no_value",
             "test_reading_xlsx::test_c16_each_cell_of_a_shared_formula_has_its_own_result",
         ),
     ),
@@ -167,19 +167,19 @@ CASES: dict[str, tuple[str, tuple[str, ...]]] = {
         ("test_yaml::test_a_plain_scalar_stays_the_text_that_was_typed", "cases/yaml-text-stays-text"),
     ),
     "C24": ("the same key twice in YAML", ("test_yaml::test_a_key_that_stands_twice_names_both_lines",)),
-    "C25": ("a byte order mark", ("test_reading_csv::test_c25_a_mark_before_the_first_header_is_no_part_of_it",)),
+    "C25": ("a byte order mark", ("test_reading_encoding::test_c25_a_mark_before_the_first_header_is_no_part_of_it",)),
     "C26": (
         "old encodings",
         (
-            "test_reading_csv::test_c26_an_older_encoding_is_found_by_its_letters_and_told",
-            "test_reading_csv::test_c26_letters_that_were_spoilt_before_are_told",
+            "test_reading_encoding::test_c26_an_older_encoding_is_found_by_its_letters_and_told",
+            "test_reading_encoding::test_c26_letters_that_were_spoilt_before_are_told",
             "test_check_warnings::test_what_the_reader_of_a_text_file_found_out_is_told",
         ),
     ),
     "C27": (
         "letters in two parts",
         (
-            "test_reading_csv::test_c27_letters_of_two_characters_are_one",
+            "test_reading_encoding::test_c27_letters_of_two_characters_are_one",
             "test_reading_xlsx::test_c27_c33_unseen_characters_and_two_part_letters_part_no_header_and_no_key",
         ),
     ),
@@ -220,7 +220,7 @@ CASES: dict[str, tuple[str, tuple[str, ...]]] = {
         (
             "test_workbook::test_of_several_visible_sheets_none_is_guessed",
             "test_workbook::test_a_hidden_sheet_is_not_taken_by_itself",
-            "test_reading_programs::test_c32_hidden_sheets_are_known",
+            "test_reading_binary::test_c32_hidden_sheets_are_known",
         ),
     ),
     "C33": (

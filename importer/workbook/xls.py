@@ -2,8 +2,8 @@
 
 xlrd reads the cells. What it does not tell are formulas whose result is not in the file; the records of the file do:
 
-- a formula that was never calculated looks like an empty text. It is one only where a program with a calculator has
-  saved the workbook.
+- a formula that was never calculated looks like an empty text or like 0. It is that only where a program with a
+  calculator has saved the workbook, as Excel notes in a record of its own.
 - LibreOffice writes 0 for the result of each formula that shows a text (seen in 7.4), so that its zeros mean nothing.
 """
 
@@ -33,6 +33,8 @@ _BOF: Final = 0x0809
 _EMPTY_TEXT: Final = b"\x03"
 _NO_NUMBER: Final = b"\xff\xff"
 _ZERO: Final = bytes(8)
+#: Whose calculator it was: of nobody who calculated, where a program asks Excel to do it.
+_NO_ENGINE: Final = bytes(4)
 #: Who wrote the workbook, as LibreOffice and OpenOffice sign.
 _LIBREOFFICE: Final = "Calc"
 
@@ -118,7 +120,9 @@ class _Results:
 
     def __init__(self, book: Any) -> None:
         self._book = book
-        self._calculated = any(code == _RECALC_ID for code, _data in _records(book, book.base))
+        self._calculated = any(
+            code == _RECALC_ID and data[4:8] != _NO_ENGINE for code, data in _records(book, book.base)
+        )
         self._zeros_doubtful = str(book.user_name).strip() == _LIBREOFFICE
 
     def missing(self, start: int) -> dict[tuple[int, int], Fault]:
@@ -130,14 +134,15 @@ class _Results:
             if code != _FORMULA:
                 continue
             empty = data[12:14] == _NO_NUMBER and data[6:7] == _EMPTY_TEXT
-            if self._zeros_doubtful and data[6:14] == _ZERO:
+            zero = data[6:14] == _ZERO
+            if self._zeros_doubtful and zero:
                 found[struct.unpack_from("<HH", data)] = Fault(
                     "not_calculated",
                     "0",
                     "The result of this formula is not certain: LibreOffice writes 0 into .xls files in place of a "
                     "text. Open the workbook in LibreOffice and save it as .xlsx or .ods.",
                 )
-            elif empty and not self._calculated:
+            elif (empty or zero) and not self._calculated:
                 found[struct.unpack_from("<HH", data)] = not_calculated()
         return found
 

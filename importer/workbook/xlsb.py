@@ -56,22 +56,28 @@ class XlsbBook:
 
     def table(self, title: str) -> Table:
         """Return the cells of one sheet."""
-        rows: list[tuple[int, list[Cell]]] = []
         hidden: set[int] = set()
         merged: list[str] = []
+        return Table(title=title, rows=self._rows(title, hidden, merged), hidden=hidden, merged=merged)
+
+    def _rows(self, title: str, hidden: set[int], merged: list[str]) -> Iterator[tuple[int, list[Cell]]]:
+        """Yield the rows, one held at a time: a few bytes stand for a row of all columns."""
+        number = 0
         cells: list[Cell] = []
         for kind, data in _records(self._archive.read(self._paths[title])):
             if kind == _ROW:
+                if cells:
+                    yield number, cells
                 cells = []
                 number = struct.unpack_from("<I", data)[0] + 1
-                rows.append((number, cells))
                 if data[11] & _HIDDEN_ROW:
                     hidden.add(number)
             elif kind in _READ or kind in _NUMBERS or kind in _SHORT:
                 self._add(cells, kind, data)
             elif kind == _MERGED:
                 merged.append(_area(data))
-        return Table(title=title, rows=rows, hidden=frozenset(hidden), merged=tuple(merged))
+        if cells:
+            yield number, cells
 
     def _add(self, cells: list[Cell], kind: int, data: bytes) -> None:
         if kind in _SHORT:
