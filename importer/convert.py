@@ -13,6 +13,7 @@ from importer.fields import Field, Kind
 from importer.jsontext import plain
 from importer.mapping import Mapping, Referred, Rule
 from importer.model import ABSENT, CellValue, Fault, FieldValue, Problem, Reference, Row
+from importer.rules import check_key
 from importer.values import Options, clean, convert, shown
 from importer.workbook import Sheet
 from importer.yamlfile import Step
@@ -77,8 +78,10 @@ class Converter:
         """Return the key of a row, and why it has none."""
         found = self._value(self.mapping.key, row, required=False)
         problems = list(found.problems)
-        if isinstance(found.value, str) and clean(found.value):
-            return clean(found.value), problems
+        if isinstance(found.value, str) and (key := clean(found.value)):
+            if fault := check_key(key):
+                problems.append(self._problem(fault, row, self.mapping.key.headers))
+            return key, problems
         if not problems:
             rule = self.mapping.key
             problems.append(

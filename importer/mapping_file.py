@@ -16,7 +16,7 @@ from importer.locales import DateFormat, locale
 from importer.mapping import Mapping, Parameter, Referred, Rule, TotalSpec, WorkbookSpec
 from importer.model import ABSENT, Fault, FieldValue
 from importer.schemacheck import as_boolean, check, load_schema
-from importer.values import Options, clean
+from importer.values import Options, clean, clean_header
 from importer.yamlfile import FileFault, Mark, PlainText, Step, YamlFile, YamlPath, did_you_mean, load
 
 _PERIOD: Final = Field(name="period", description="The financial period.", kind=Kind.TEXT)
@@ -194,7 +194,7 @@ class _Reader:
         self._check_blank(data, spec, place)
         default = self._literal(data, "default", options, place)
         blank = "error" if as_boolean(data.get("required")) else str(data.get("blank", "omit"))
-        column = clean(" ".join(str(data["column"]).split())) if "column" in data else None
+        column = clean_header(str(data["column"])) if "column" in data else None
         if column == "":
             self.fault(
                 (*place, "column") if (*place, "column") in self.file.marks else place,
@@ -329,7 +329,7 @@ class _Reader:
             expect = None
             if isinstance(item.get("expect"), str):
                 expect = self._expect(item["expect"], (*place, "expect"))
-            column = clean(" ".join(item["sum"].split()))
+            column = clean_header(item["sum"])
             totals.append(TotalSpec(name=str(item.get("name", column)), column=column, expect=expect, place=place))
         return tuple(totals)
 

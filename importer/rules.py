@@ -1,9 +1,27 @@
 """Hold a value against what its field takes."""
 
 import re
+from typing import Final
 
 from importer.fields import GUID, Field, Kind
 from importer.model import Fault, FieldValue
+
+#: Characters of no width: soft hyphen, byte order mark, zero-width spaces and joiners, marks of direction.
+UNSEEN: Final = "\u00ad\ufeff" + "".join(
+    chr(code)
+    for first, last in ((0x200B, 0x200F), (0x202A, 0x202E), (0x2060, 0x2069))
+    for code in range(first, last + 1)
+)
+
+
+def check_key(key: str) -> Fault | None:
+    """Return what is wrong with the key of a document: it must be the one that people see, and type again."""
+    bad = next((char for char in key if char in UNSEEN), None)
+    if bad is None:
+        return None
+    return Fault(
+        "unseen_character", key, f"The key holds the character U+{ord(bad):04X}, which nobody sees. Type the key again."
+    )
 
 
 def check_rules(value: FieldValue, target: Field, own_pattern: str | None) -> FieldValue | Fault:

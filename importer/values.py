@@ -18,10 +18,10 @@ from importer.fields import Field, Kind
 from importer.jsontext import plain
 from importer.locales import BOOLEAN_WORDS, DateFormat, Locale, parse_number
 from importer.model import ABSENT, CellValue, Fault, FieldValue
-from importer.rules import check_rules
+from importer.rules import UNSEEN, check_rules
 
 #: White space that people do not see: it is taken off both ends of a text, line breaks are not.
-_EDGE: Final = " \t\u00a0\u1680\u200b\u202f\u205f\u2060\u3000\ufeff" + "".join(map(chr, range(0x2000, 0x200B)))
+_EDGE: Final = " \t\u00a0\u1680\u202f\u205f\u3000" + "".join(map(chr, range(0x2000, 0x200B))) + UNSEEN
 _MAX_EXACT: Final = 2**53
 _NOISE_ULPS: Final = 4
 _EXCEL_DIGITS: Final = 15
@@ -86,7 +86,7 @@ def exact_text(number: Decimal) -> Decimal | Fault:
         return Fault("not_finite", str(number), "The cell holds no finite number; type the number again.")
     digits = "".join(map(str, number.as_tuple().digits)).strip("0")
     if len(digits) <= _EXCEL_DIGITS and (not number or _SMALLEST < number.adjusted() < _EXCEL_DIGITS):
-        return Decimal(plain(number)) if number else Decimal(0)
+        return Decimal(plain(number.normalize())) if number else Decimal(0)
     double = float(number)
     found = exact(double)
     if isinstance(found, Decimal) and all(number != Decimal(f"{double:.{size}g}") for size in (17, 16, 15)):
@@ -116,6 +116,11 @@ def _too_many_digits(shown: str) -> Fault:
 def clean(text: str) -> str:
     """Return a text in NFC without unseen white space around it; line breaks and the interior are kept."""
     return unicodedata.normalize("NFC", text).strip(_EDGE)
+
+
+def clean_header(text: str) -> str:
+    """Return a header as headers are compared: on one line, each gap one space, without unseen characters."""
+    return clean(" ".join(text.translate(dict.fromkeys(map(ord, UNSEEN))).split()))
 
 
 def shown(value: object) -> str:
@@ -241,7 +246,7 @@ def _number_as_text(value: Decimal, options: Options, number_format: str | None)
         digits = plain(value.to_integral_value())
         if options.pad:
             return digits.zfill(options.pad)
-        if options.digits_allowed:
+        if options.digits_allowed and not options.displayed:
             return digits
     if options.displayed:
         display = displayed(value, number_format)
@@ -264,7 +269,7 @@ def _number_as_text(value: Decimal, options: Options, number_format: str | None)
 def displayed(value: Decimal, number_format: str | None) -> str | None:
     """Return a number as Excel displays it, where that is certain: whole numbers as General, `0` or `0000`."""
     form = number_format or "General"
-    if value < 0 or value != value.to_integral_value():
+    if value < 0 or value != value.to_integral_value() or _digits(value) > _EXCEL_DIGITS:
         return None
     digits = plain(value.to_integral_value())
     if form in {"General", "@"}:

@@ -50,6 +50,7 @@ STRINGS = "xl/sharedStrings.xml"
         ("<c r='B2'><v>12345678901234.567</v></c>", "too_many_digits"),
         ("<c r='B2'><v>12345678901234.56</v></c>", Decimal("12345678901234.56")),
         ("<c r='B2' t='e'/>", "error_cell"),
+        ("<c r='B2'><v>500.0</v></c>", Decimal(500)),
         ("<c r='B2'><v>5.000000000000001E+15</v></c>", Decimal(5000000000000001)),
         ("<c r='B2' t='d'><v>2025-01-27</v></c>", date(2025, 1, 27)),
         ("<c r='B2' s='0'/>", None),
@@ -61,7 +62,7 @@ def test_a_cell_holds_what_excel_shows(make_workbook: Any, cell: str, expected: 
     with_rows(file, f"<row r='2'><c r='A2' t='inlineStr'><is><t>1</t></is></c>{cell}</row>")
     found = column(read(file), "B")[2]
 
-    assert (found, type(found)) == (expected, type(expected))
+    assert (found, type(found), str(found)) == (expected, type(expected), str(expected))
 
 
 def test_a_formula_nobody_calculated_is_never_a_blank(make_workbook: Any) -> None:

@@ -12,7 +12,7 @@ from importer.errors import MappingError
 from importer.mapping_tests.naming import mapping_beside
 from importer.model import CellValue
 from importer.schemacheck import check, load_schema
-from importer.values import cell_value, clean, exact_text
+from importer.values import cell_value, clean, clean_header, exact_text
 from importer.yamlfile import FileFault, PlainText, YamlFile, YamlPath, load
 
 _NUMBER: Final = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?")
@@ -147,7 +147,7 @@ def _document(data: dict[str, Any], line: int) -> ExpectedDocument:
 
 def _problem(data: dict[str, Any]) -> ExpectedProblem:
     return ExpectedProblem(
-        column=clean(" ".join(data["column"].split())) if "column" in data else None,
+        column=clean_header(data["column"]) if "column" in data else None,
         code=str(data["code"]) if "code" in data else None,
         message=str(data["message"]) if "message" in data else None,
         row=int(data["row"]) if "row" in data else None,

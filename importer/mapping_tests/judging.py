@@ -15,7 +15,7 @@ from importer.mapping_tests.case_file import Case, CaseFile, ExpectedDocument, E
 from importer.model import Document, Problem, Status
 from importer.plan import Plan, make_plan
 from importer.template import BodyTemplate
-from importer.values import clean
+from importer.values import clean_header
 from importer.workbook import Sheet, Table, make_sheet
 from importer.yamlfile import FileFault
 
@@ -108,7 +108,7 @@ def _stop(cases: CaseFile, case: Case, message: str) -> StartError:
 def _sheet(case: Case, cases: CaseFile, mapping: Mapping) -> Sheet:
     """Return the rows of a case as a sheet: with their own headers, and blank columns for what else is needed."""
     own = list(dict.fromkeys(header for row in case.rows for header in row))
-    known = {clean(" ".join(header.split())) for header in own}
+    known = {clean_header(header) for header in own}
     headers = [*own, *sorted(used_columns(mapping) - known)]
     first = mapping.workbook.header_row
     cells = [[(row.get(header), None) for header in headers] for row in case.rows]
@@ -244,7 +244,7 @@ def _written(problem: Problem) -> str:
 def _misspelt_headers(case: Case, plan: Plan) -> Iterator[Failure]:
     """Tell headers of the rows that the mapping does not name, but that look like one which it does."""
     used = used_columns(plan.mapping)
-    own = dict.fromkeys(clean(" ".join(header.split())) for row in case.rows for header in row)
+    own = dict.fromkeys(clean_header(header) for row in case.rows for header in row)
     for header in own:
         near = get_close_matches(header, used - set(own), n=1, cutoff=0.8) if header not in used else []
         if near:

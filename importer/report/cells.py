@@ -9,7 +9,7 @@ from zipfile import ZIP_DEFLATED, ZipFile
 
 from openpyxl.writer.excel import ExcelWriter
 
-from importer.values import clean
+from importer.values import clean_header
 
 #: How many UTF-16 units Excel holds in a cell.
 _LIMIT: Final = 32_767
@@ -48,7 +48,7 @@ def _cut(text: str) -> str:
 
 def heading(value: object) -> str:
     """Return a header cell's text as the reader of workbooks compares it."""
-    return "" if value is None else clean(" ".join(str(value).split()))
+    return "" if value is None else clean_header(str(value))
 
 
 def save(book: Any, file: Path) -> None:

@@ -13,7 +13,7 @@ from typing import Final, Protocol
 
 from importer.errors import WorkbookError
 from importer.model import CellValue, Row
-from importer.values import clean, shown
+from importer.values import clean_header, shown
 from importer.workbook.layout import TextLayout
 from importer.workbook.mojibake import spoilt_texts
 
@@ -149,7 +149,7 @@ def make_sheet(file: Path, table: Table, header_row: int) -> Sheet:
 def _headers(cells: Sequence[Cell], own: AbstractSet[str]) -> tuple[str | None, ...]:
     names: list[str | None] = []
     for value, _format in cells:
-        name = None if value is None else clean(" ".join(shown(value).split()))
+        name = None if value is None else clean_header(shown(value))
         names.append(None if name in own else name or None)
     while names and names[-1] is None:
         names.pop()
