@@ -1,6 +1,5 @@
 """The XML of an .ods workbook is read as OpenDocument says, with its numbers and dates as they stand there."""
 
-import re
 import zipfile
 from datetime import date, datetime, time
 from decimal import Decimal
@@ -8,9 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from confined import confined
 
-from importer.errors import WorkbookError
 from importer.model import Fault
 from importer.workbook import Sheet, open_book, read
 
@@ -45,6 +42,8 @@ STYLES = """
 <style:style style:name="moment" style:family="table-cell" style:data-style-name="N3"/>
 <style:style style:name="long" style:family="table-cell" style:data-style-name="N4"/>
 <style:style style:name="money" style:family="table-cell" style:data-style-name="N5"/>
+<number:number-style style:name="N0"><number:number number:min-integer-digits="1"/></number:number-style>
+<style:style style:name="plain" style:family="table-cell" style:data-style-name="N0"/>
 <style:style style:name="off" style:family="table"><style:table-properties table:display="false"/></style:style>
 """
 HEADER = "<table:table-row>{}</table:table-row>".format(
@@ -187,6 +186,14 @@ def cell(attributes: str, content: str = "") -> str:
         (cell('table:formula="of:=1+1"'), ("not_calculated", "")),
         (cell('table:formula="of:=1+1" office:value-type="float"'), ("not_calculated", "")),
         (cell('table:formula="of:=&quot;&quot;" office:value-type="string" office:string-value=""'), None),
+        (cell('table:formula="of:=&quot;&quot;"', "<text:p/>"), None),
+        (
+            cell(
+                'table:formula="of:=TRUE()" office:value-type="float" office:value="1" table:style-name="plain"',
+                "<text:p>SANN</text:p>",
+            ),
+            True,
+        ),
         (cell('office:value-type="string" office:string-value="0101"', "<text:p>shown</text:p>"), "0101"),
         (cell("", "<text:p>uten type</text:p>"), "uten type"),
         (cell('table:style-name="day"'), None),
@@ -223,6 +230,11 @@ def test_c16_c17_a_cell_holds_what_its_type_says(tmp_path: Path, xml: str, value
 def test_c27_a_text_is_what_is_seen(tmp_path: Path, xml: str, text: str) -> None:
     """C27: paragraphs are lines, spaces and tabs are written out, comments and drawings are no text."""
     assert found(sheet_of(tmp_path, row(cell('office:value-type="string"', xml)))) == [text]
+
+
+def test_a_number_as_it_stands_has_the_format_general(tmp_path: Path) -> None:
+    """LibreOffice names a style for it: 123456789012 is not sure to be seen so, as in any other file."""
+    assert sheet_of(tmp_path, row(number("42", "plain"))).rows[0].formats == {}
 
 
 @pytest.mark.parametrize(
@@ -321,75 +333,3 @@ def test_styles_of_the_other_part_are_known(tmp_path: Path) -> None:
     other = f"<office:document-styles {NAMESPACES}><office:styles>{STYLES}</office:styles></office:document-styles>"
 
     assert read(pack(tmp_path / "rader.ods", content, styles_xml=other)).rows[0].formats == {1: "0000"}
-
-
-# -- tricks ------------------------------------------------------------------------------------------------------------
-
-#: Reads a workbook in a gigabyte of memory and says how many rows it has, or why it is refused.
-WIDE = 'table:number-columns-repeated="{}" office:value-type="float" office:value="1"'
-
-
-@pytest.mark.parametrize(
-    ("rows", "words"),
-    [
-        ('<table:table-row table:number-rows-repeated="1048574"><table:table-cell/></table:table-row>', "^1$"),
-        ('<table:table-row table:number-rows-repeated="99999999999"><table:table-cell/></table:table-row>', "^1$"),
-        (
-            '<table:table-row><table:table-cell table:number-columns-repeated="99999999999"/></table:table-row>',
-            "^1$",
-        ),
-        (row(number("1"), number_rows_repeated="1048576"), "repeats rows and cells beyond"),
-        (
-            f"<table:table-row>{cell(WIDE.format(16_385))}</table:table-row>",
-            "cells beyond the last column",
-        ),
-        (
-            f'<table:table-row table:number-rows-repeated="1000000">{cell(WIDE.format(16_000))}</table:table-row>',
-            "repeats rows and cells beyond",
-        ),
-        (row(number("1")) + "<text:p>" * 100_000 + "</text:p>" * 100_000, "^2$"),
-        (
-            row(cell("", f"<text:p>{'<text:span>' * 100_000}{'</text:span>' * 100_000}</text:p>")),
-            "damaged",
-        ),
-    ],
-    ids=["blank rows", "more blank rows", "blank cells", "rows", "cells", "both", "depth", "depth in a cell"],
-)
-def test_repetitions_cost_neither_time_nor_memory(tmp_path: Path, rows: str, words: str) -> None:
-    """A few bytes that stand for a million rows do not kill the process."""
-    table = f'<table:table table:name="Rader">{HEADER}{row(string("x"))}{rows}</table:table>'
-    file = pack(tmp_path / "rader.ods", document(table))
-
-    assert re.search(words, confined(file))
-
-
-BOMB = """<!DOCTYPE a [<!ENTITY a "{}">{}]>""".format(
-    "a" * 100, "".join(f'<!ENTITY {chr(98 + n)} "{f"&{chr(97 + n)};" * 10}">' for n in range(8))
-)
-
-
-@pytest.mark.parametrize("part", ["content", "styles"])
-@pytest.mark.parametrize(
-    "text", ["", "<broken", BOMB + "<a>&i;</a>", '<!DOCTYPE a [<!ENTITY b SYSTEM "file:///etc/passwd">]><a>&b;</a>']
-)
-def test_broken_and_hostile_xml_is_told(tmp_path: Path, part: str, text: str) -> None:
-    """Entities that grow or read other files are refused, in each part."""
-    whole = document(f'<table:table table:name="Rader">{HEADER}</table:table>')
-    file = tmp_path / "rader.ods"
-    pack(file, text if part == "content" else whole, **({} if part == "content" else {"styles_xml": text}))
-
-    with pytest.raises(WorkbookError, match=r"damaged|holds no headers|visible sheets"):
-        read(file)
-
-
-def test_a_zip_bomb_is_refused(tmp_path: Path) -> None:
-    """A part that unpacks to hundreds of megabytes is refused before it is unpacked."""
-    file = tmp_path / "rader.ods"
-    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.writestr("mimetype", "application/vnd.oasis.opendocument.spreadsheet")
-        with archive.open("content.xml", "w", force_zip64=True) as part:
-            for _ in range(200):
-                part.write(b" " * 1_000_000)
-
-    with pytest.raises(WorkbookError, match="unpacks to 200,000,046 bytes in 2 parts; that is no workbook to trust"):
-        read(file)

@@ -70,12 +70,22 @@ class Styles:
     def _format(self, tag: str, given: dict[str, str], node: Any) -> str:
         if tag == "text-style":
             return "@"
+        if _is_general(node):
+            return ""
         own = "".join(_part(part, attributes(part), given) for part in node)
         applied = [
             self._formats.get(attributes(part).get("apply-style-name", ""), "") for part in node if _is_map(part)
         ]
         # Excel writes the format of other signs behind the first
         return ";".join([*filter(None, applied), own]) if any(applied) else own
+
+
+def _is_general(node: Any) -> bool:
+    """Tell whether a style is a number alone with as many decimals as there are: General, in the words of Excel."""
+    if len(node) != 1 or local(node[0].tag) != "number":
+        return False
+    given = attributes(node[0])
+    return given.keys() <= {"min-integer-digits"} and _count(given, "min-integer-digits", 0) <= 1
 
 
 def _is_map(part: Any) -> bool:
