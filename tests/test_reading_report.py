@@ -1,6 +1,7 @@
 """A run from any kind of file leaves a results.xlsx that can be worked in and given to `run` again."""
 
 import shutil
+import zipfile
 from datetime import date, time
 from decimal import Decimal
 from pathlib import Path
@@ -10,7 +11,7 @@ import openpyxl
 import pytest
 from end_to_end import HEADERS, MAPPING, invoice_rows, program, run_here
 from records import record
-from sheet_xml import with_rows
+from sheet_xml import rewrite, with_rows
 
 from importer.model import Fault, RunRecord
 from importer.report.workbook_copy import load
@@ -257,6 +258,26 @@ def test_a_run_from_another_format_is_run_again_from_its_report(tmp_path: Path, 
     shutil.copy(first.folder / "results.xlsx", project / "again.xlsx")
     second = run_here(project, "again.xlsx")
     assert second.counts == {"already_accepted": 3, "filtered": 1}
+
+
+def test_another_sheet_that_is_damaged_keeps_nobody_from_the_report(tmp_path: Path) -> None:
+    """The rows of the run were read whole; what is wrong elsewhere in the file does not matter to them."""
+    file = tmp_path / "rows.xlsb"
+    with zipfile.ZipFile(FILES / "sheetjs-hard.xlsb") as archive, zipfile.ZipFile(file, "w") as copy:
+        for item in archive.infolist():
+            data = archive.read(item)
+            copy.writestr(item.filename, data[:-3] + b"\x05\x7f" if item.filename.endswith("sheet2.bin") else data)
+
+    assert openpyxl.load_workbook(made(file, "Rader", tmp_path))["Rader"]["A2"].value == "001"
+
+
+def test_another_sheet_that_is_out_of_order_keeps_nobody_from_the_report(make_workbook: Any, tmp_path: Path) -> None:
+    """It is not looked at by the run, and comes along as far as it can be read."""
+    file = make_workbook([["No"], ["0101"]], prepare=lambda book: book.create_sheet("Notes").append(["x"]))
+    odd = '<row r="2"><c r="B2"><f>1+1</f></c><c r="A2"><v>1</v></c></row></sheetData>'
+    rewrite(file, "xl/worksheets/sheet2.xml", lambda text: text.replace("</sheetData>", odd))
+
+    assert openpyxl.load_workbook(made(file, "Rows", tmp_path))["Rows"]["A2"].value == "0101"
 
 
 def test_the_types_of_cells_are_those_of_excel(tmp_path: Path) -> None:

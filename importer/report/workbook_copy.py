@@ -6,7 +6,7 @@ calculated and give linked blank cells a text. Each of these is put right here.
 
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,17 @@ from openpyxl.reader.excel import ExcelReader
 from importer.errors import WorkbookError
 from importer.model import Fault, RunRecord
 from importer.report import workbook_made
-from importer.workbook import UNREADABLE, Kind, XlsxBook, kind_of, open_xlsx, opened_archive, sha256, transitional
+from importer.workbook import (
+    UNREADABLE,
+    Kind,
+    XlsxBook,
+    kind_of,
+    open_xlsx,
+    opened_archive,
+    reason,
+    sha256,
+    transitional,
+)
 
 
 class _ExactReader(ExcelReader):
@@ -75,8 +85,7 @@ def legible(record: RunRecord) -> Iterator[None]:
     try:
         yield
     except UNREADABLE as error:
-        reason = str(error).splitlines()[0][:120] if str(error) else type(error).__name__
-        raise WorkbookError(f"The workbook {record.workbook_name!r} cannot be copied ({reason}).") from error
+        raise WorkbookError(f"The workbook {record.workbook_name!r} cannot be copied ({reason(error)}).") from error
 
 
 def _read(file: Path, *, data_only: bool) -> Any:
@@ -103,10 +112,13 @@ def _keep_faults(book: Any, file: Path, source: XlsxBook) -> None:
 def _faults(source: XlsxBook) -> Iterator[tuple[str, int, int, Fault]]:
     """Yield the cells that could not be read, each with the title of its sheet, its row and its column."""
     for title in source.titles:
-        for number, cells in () if source.certain(title.text) else source.table(title.text).rows:
-            for column, (value, _form) in enumerate(cells, start=1):
-                if isinstance(value, Fault):
-                    yield title.text, number, column, value
+        if source.certain(title.text):
+            continue
+        with suppress(*UNREADABLE):  # what is wrong with other sheets keeps nobody from the report
+            for number, cells in source.table(title.text).rows:
+                for column, (value, _form) in enumerate(cells, start=1):
+                    if isinstance(value, Fault):
+                        yield title.text, number, column, value
 
 
 def _put_digits(cell: Any, digits: str) -> None:

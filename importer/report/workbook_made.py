@@ -16,7 +16,7 @@ from importer.jsontext import plain
 from importer.model import CellValue, Fault, RunRecord
 from importer.report.cells import put_text
 from importer.report.checked import CheckRecord
-from importer.workbook import LAST_ROW, Table, kept_layout, open_book
+from importer.workbook import LAST_ROW, UNREADABLE, Table, kept_layout, open_book
 
 #: How many characters a cell of Excel holds.
 _MAX_TEXT: Final = 32_767
@@ -49,7 +49,7 @@ def make(file: Path, record: RunRecord) -> Any:
             if title.text == record.sheet:
                 _fill(page, book.table(title.text))
                 continue
-            with suppress(WorkbookError):  # what is wrong with other sheets keeps nobody from the report
+            with suppress(WorkbookError, *UNREADABLE):  # what is wrong with other sheets keeps nobody from the report
                 _fill(page, book.table(title.text))
     return made
 

@@ -14,7 +14,7 @@ files      the file itself: its hash, and what is said where it cannot be opened
 mark       how a report of this program is known when it is given to `run` again
 """
 
-from importer.workbook.archive import UNREADABLE, opened_archive
+from importer.workbook.archive import UNREADABLE, opened_archive, reason
 from importer.workbook.files import sha256
 from importer.workbook.kinds import Kind, kind_of
 from importer.workbook.layout import TextLayout, kept_layout, layout_file
@@ -46,6 +46,7 @@ __all__ = [
     "open_xlsx",
     "opened_archive",
     "read",
+    "reason",
     "report_mark",
     "sha256",
     "transitional",

@@ -68,12 +68,16 @@ def legible(name: str) -> Iterator[None]:
         raise damaged(name, error) from error
 
 
+def reason(error: Exception) -> str:
+    """Return in a few words what a library says of a workbook that it cannot read."""
+    return str(error).splitlines()[0][:_MAX_REASON] if str(error) else type(error).__name__
+
+
 def damaged(name: str, error: Exception) -> WorkbookError:
     """Return what to say of a workbook that cannot be read to its end."""
-    reason = str(error).splitlines()[0][:_MAX_REASON] if str(error) else type(error).__name__
     return WorkbookError(
-        f"The workbook {name!r} is damaged or incomplete ({reason}). Open it in Excel, save it again as .xlsx, and "
-        "try once more."
+        f"The workbook {name!r} is damaged or incomplete ({reason(error)}). Open it in Excel, save it again as .xlsx, "
+        "and try once more."
     )
 
 
