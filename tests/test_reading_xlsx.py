@@ -11,7 +11,7 @@ import openpyxl
 import pytest
 from confined import confined
 from sheet_xml import SHEET, column, rewrite, with_rows
-from test_reading_report import record
+from test_reading_report import record_of
 
 from importer.errors import WorkbookError
 from importer.report.workbook_copy import load
@@ -64,7 +64,7 @@ def test_a_report_of_a_strict_workbook_is_written_into_a_copy_of_it(make_workboo
         book.worksheets[0].column_dimensions["A"].width = 33
 
     file = strict(make_workbook([["No"], ["0101"]], prepare=widen))
-    load(file, record(file, "Rows")).save(tmp_path / "copy.xlsx")
+    load(file, record_of(file, "Rows")).save(tmp_path / "copy.xlsx")
     copy = openpyxl.load_workbook(tmp_path / "copy.xlsx")["Rows"]
 
     assert (copy["A2"].value, copy.column_dimensions["A"].width) == ("0101", 33)
