@@ -68,15 +68,14 @@ class Sender:
         except AlreadyClaimed as error:
             self.outcomes[position] = self._claimed_by(outcome, document, error.attempt)
             return None
-        if not self._opened(position, attempt):
+        if not self._opened(position, attempt, in_flight):
             self.journal.settle(self.record, attempt, outcome, self.now())
             return None
-        self.outcomes[position] = in_flight
         slept = max(after - before for before, after in zip(began, _clocks(), strict=True)) > _FRESH_S
         verdict = _SLEPT if slept else self._exchange(document)
         if verdict.job is not None:
             # kept before it is followed, so that a kill meanwhile does not lose it
-            self.journal.settle(self.record, attempt, in_flight, self.now(), verdict.evidence, verdict.job)
+            self.journal.keep_job(attempt, verdict.job, verdict.evidence)
             verdict = self._followed(document, verdict, verdict.job)
         if not self._closed(position):
             return None
@@ -102,10 +101,12 @@ class Sender:
         for position, attempt in left.items():
             self.journal.settle(self.record, attempt, self.outcomes[position], self.now())
 
-    def _opened(self, position: int, attempt: int) -> bool:
+    def _opened(self, position: int, attempt: int, in_flight: Outcome) -> bool:
+        """Count a claim among those in flight, its outcome with it; false where it was given up before."""
         with self._lock:
             if not self._given_up:
                 self._open[position] = attempt
+                self.outcomes[position] = in_flight
             return not self._given_up
 
     def _closed(self, position: int) -> bool:

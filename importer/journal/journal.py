@@ -25,6 +25,21 @@ _CLAIM_TRIES: Final = 3
 _ASKED_AT_ONCE: Final = 500
 
 
+def _new_attempt(record: RunRecord, outcome: Outcome, state: str, at: str, **more: Any) -> dict[str, Any]:
+    """Return a row for an attempt of a run at one of its documents."""
+    return {
+        "uid": uuid4().hex,
+        "run_id": record.run_id,
+        "company": record.company,
+        "endpoint": record.endpoint,
+        "key": outcome.key,
+        "position": outcome.position,
+        "state": state,
+        "claimed_at": at,
+        **more,
+    }
+
+
 def _update(record: RunRecord, outcome: Outcome) -> sa.Update:
     result = tables.result
     own = (result.c.run_id == record.run_id, result.c.position == outcome.position)
@@ -122,22 +137,17 @@ class Journal:
         Raises: AlreadyClaimed when another attempt at it is live, or was refused with 500 and not looked for since.
         JournalError when the claim cannot be written.
         """
-        values = {
-            "uid": uuid4().hex,
-            "run_id": record.run_id,
-            "company": record.company,
-            "endpoint": record.endpoint,
-            "key": outcome.key,
-            "fingerprint": document.fingerprint,
-            "identity": document.identity,
-            "repeatable": int(document.repeatable),
-            "state": "sending",
-            "claimed_at": at,
-            "expect": document.expect,
-            "server_at": server_at,
-            "position": outcome.position,
-        }
-
+        values = _new_attempt(
+            record,
+            outcome,
+            "sending",
+            at,
+            fingerprint=document.fingerprint,
+            identity=document.identity,
+            repeatable=int(document.repeatable),
+            expect=document.expect,
+            server_at=server_at,
+        )
         error = attempts.refused_with_error(
             record.company, record.endpoint, document.identity, document.fingerprint, looked_after
         )
@@ -176,19 +186,14 @@ class Journal:
                 return int(row["attempt_id"]) if row["uid"] == values["uid"] else Attempt(**row)
         raise JournalError(f"The journal {self._shown!r} refuses a claim without saying why. Please report this.")
 
-    def settle(
-        self,
-        record: RunRecord,
-        attempt_id: int,
-        outcome: Outcome,
-        at: str,
-        evidence: str = "",
-        background: str | None = None,
-    ) -> None:
-        """Commit what became of a claim; the owner's word counts although another run called it in doubt.
+    def keep_job(self, attempt_id: int, job: str, evidence: str) -> None:
+        """Commit the id of the background request that the API made of a claim, which stays in its owner's hand."""
+        table = tables.attempt
+        statement = table.update().where(table.c.attempt_id == attempt_id).values(job=job, evidence=evidence)
+        self._group.run(lambda connection: connection.execute(statement), (1, f"{attempt_id:012}"))
 
-        `background` is the id of the request that the API works on.
-        """
+    def settle(self, record: RunRecord, attempt_id: int, outcome: Outcome, at: str, evidence: str = "") -> None:
+        """Commit what became of a claim; the owner's word counts although another run called it in doubt."""
         values = {
             "state": outcome.status.value,
             "settled_at": at,
@@ -199,7 +204,7 @@ class Journal:
         statement = (
             tables.attempt.update()
             .where(tables.attempt.c.attempt_id == attempt_id, tables.attempt.c.state.in_(("sending", "unknown")))
-            .values(values if background is None else {**values, "job": background})
+            .values(values)
         )
 
         def job(connection: sa.Connection) -> None:
@@ -287,27 +292,33 @@ class Journal:
         self.do(lambda connection: connection.execute(statement))
 
     def word(self, record: RunRecord, outcome: Outcome, state: str, at: str, *, number: str | None, by: str) -> None:
-        """Write down a person's word on a document that no attempt stands behind: accepted, or withdrawn."""
-        values = {
-            "uid": uuid4().hex,
-            "run_id": record.run_id,
-            "company": record.company,
-            "endpoint": record.endpoint,
-            "key": outcome.key,
-            "identity": outcome.key,
-            "fingerprint": outcome.fingerprint,
-            "repeatable": 0,
-            "state": state,
-            "claimed_at": at,
-            "settled_at": at,
-            "number": number,
-            "expect": "",
-            "decided_by": by,
-        }
+        """Write down a person's word on a document that no attempt stands behind: accepted, or withdrawn.
+
+        Raises: JournalError when one stands behind it meanwhile.
+        """
+        values = _new_attempt(
+            record,
+            outcome,
+            state,
+            at,
+            fingerprint=outcome.fingerprint,
+            identity=outcome.key,
+            repeatable=0,
+            settled_at=at,
+            number=number,
+            expect="",
+            decided_by=by,
+        )
         insert = _INSERT[self._engine.dialect.name](tables.attempt).values(values)
         # once, also where the answer to a first try was lost with its connection
         statement = insert.on_conflict_do_nothing(index_elements=["uid"])
-        self.do(lambda connection: connection.execute(statement))
+        try:
+            self.do(lambda connection: connection.execute(statement))
+        except IntegrityError:
+            raise JournalError(
+                f"A run has {outcome.key!r} in hand meanwhile, or had it accepted, so it was left as it is. See how it "
+                "stands with 'visma-import resolve' when that run has ended."
+            ) from None
 
     def runs(self) -> list[tuple[RunRecord, dict[Status, int]]]:
         """Return every run, the latest first, with its documents counted by status."""
