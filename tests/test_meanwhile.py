@@ -1,6 +1,9 @@
 """What happens to a document while somebody has it in hand: nobody else settles it, and nothing false is told of it."""
 
+import sqlite3
 import time
+from collections.abc import Callable
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from threading import Thread
@@ -9,7 +12,7 @@ import pytest
 from end_to_end import RawServer, created
 from records import NOW, outcome, record
 from test_journal import rows
-from test_resolve import AUTOMATIC, firm, office
+from test_resolve import AUTOMATIC, Office, firm, office
 
 from importer.api.client import Client
 from importer.api.session import Session
@@ -88,6 +91,42 @@ def test_a_run_has_what_it_follows_in_hand(tmp_path: Path) -> None:
 
     assert (ran.code, ran.counts) == (0, {"accepted": 3})
     assert seen[0] == "sending"
+
+
+def settled_by_another(firm: Office) -> Callable[[], float]:
+    """Return a clock for the company, during whose next answer to a read somebody else settles F0002."""
+    before = len(firm.box.requests_log)
+
+    def now() -> float:
+        if any("token" in entry.path for entry in firm.box.requests_log[before:]):
+            firm.clock = time.time
+            with closing(sqlite3.connect(firm.project / ".visma-import" / "journal.db")) as db, db:
+                db.execute("UPDATE attempt SET state = 'accepted', number = '4711' WHERE key = 'F0002'")
+        return time.time()
+
+    return now
+
+
+def test_a_look_up_does_not_tell_what_somebody_else_settled_otherwise_meanwhile(firm: Office) -> None:
+    """What it found is not what the journal says: it is left, and told so."""
+    firm.doubt("cut_after")
+    firm.clock = settled_by_another(firm)
+    told = firm.settle()
+
+    assert (told["status"], told["number"]) == ("unknown", None)
+    assert "Somebody else settled it meanwhile" in told["message"]
+    assert firm.attempt("F0002")["number"] == "4711"
+
+
+def test_a_word_that_comes_too_late_is_not_called_noted(firm: Office) -> None:
+    """Exit 3 with the way to see how it was settled; nothing of it is overwritten."""
+    firm.doubt("cut_after")
+    firm.clock = settled_by_another(firm)
+    code, said = firm.resolve("--key", "F0002", "--accepted", "000002", "--yes")
+
+    assert (code, "noted" in said) == (3, False)
+    assert "history --key F0002" in said
+    assert firm.attempt("F0002")["number"] == "4711"
 
 
 def test_a_word_on_a_document_that_a_run_claimed_meanwhile_is_refused(journal: Journal, file: Path) -> None:

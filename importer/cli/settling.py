@@ -1,6 +1,7 @@
 """Settle documents in doubt from the command line: by looking them up, or by a person's word."""
 
 import getpass
+import shlex
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from importer.cli import screen
 from importer.cli.connection import Connection, connected, resolver_for
 from importer.cli.inputs import print_json
 from importer.cli.stream import say
+from importer.decide import by_hand
 from importer.doubts import BY_LOOKING, is_in_hand
 from importer.endpoints import Endpoint, table
 from importer.errors import StartError, UsageError
@@ -39,20 +41,10 @@ def resolve_all(
 ) -> int:
     """Look up everything in doubt; return 0 when nothing is left, else 5."""
     out = screen.console(error=as_json)
-    done: list[tuple[Attempt, Settlement]] = []
     with connected(chosen, project, screen.RunProgress(quiet=True), Stop()) as connection:
         attempts = journal.doubtful(connection.target.company)
         resolver = _resolver(connection, journal, attempts, settle_after_s)
-        for attempt in attempts:
-            if is_in_hand(journal, attempt):
-                message = f"Run {attempt.run_id} still has it in hand. Resolve again when that run has ended."
-                done.append((attempt, Settlement(status=Status.UNKNOWN, message=message)))
-                continue
-            settlement = resolver.settle(table()[attempt.endpoint], attempt)
-            state = settlement.status.value
-            message = settlement.message
-            journal.decide(attempt, state, message, now_utc(), number=settlement.number, by=BY_LOOKING)
-            done.append((attempt, settlement))
+        done = [(attempt, _looked_up(journal, resolver, attempt)) for attempt in attempts]
     left = sum(settlement.status is Status.UNKNOWN for _, settlement in done)
     if as_json:
         print_json({"documents": [_row(attempt, settlement) for attempt, settlement in done], "unknown": left})
@@ -64,10 +56,19 @@ def resolve_all(
     return 5 if left else 0
 
 
+def _looked_up(journal: Journal, resolver: Resolver, attempt: Attempt) -> Settlement:
+    """Look an attempt up and write down what was found, unless somebody else has it in hand or was faster."""
+    if is_in_hand(journal, attempt):
+        message = f"Run {attempt.run_id} still has it in hand. Resolve again when that run has ended."
+        return Settlement(status=Status.UNKNOWN, message=message)
+    found = resolver.settle(table()[attempt.endpoint], attempt)
+    if journal.decide(attempt, found.status.value, found.message, now_utc(), number=found.number, by=BY_LOOKING):
+        return found
+    return Settlement(status=Status.UNKNOWN, message="Somebody else settled it meanwhile. Resolve again to see how.")
+
+
 def _advice(attempt: Attempt, settlement: Settlement) -> str:
-    if settlement.status is not Status.UNKNOWN:
-        return ""
-    return f"\n    When you know: visma-import resolve --key {attempt.key!r} --accepted NUMBER, or --not-there"
+    return f"\n    {by_hand(attempt.key)}" if settlement.status is Status.UNKNOWN else ""
 
 
 def _row(attempt: Attempt, settlement: Settlement) -> dict[str, str | None]:
@@ -207,18 +208,21 @@ def _ask(word: Word, what: str) -> None:
 def _decide(journal: Journal, attempt: Attempt, word: Word) -> None:
     if is_in_hand(journal, attempt):
         raise StartError(
-            f"Run {attempt.run_id} still has {attempt.key!r} in hand. Wait until that run has ended, or end it; "
-            "nothing was changed."
+            f"Run {attempt.run_id} still has {attempt.key!r} in hand, so it was left as it is. Wait until that run has "
+            "ended, or end it."
         )
     at, by = now_utc(), _person()
     if word.accepted:
         number = word.number or attempt.number
-        message = f"{by} saw it in Visma{f' as {number}' if number else ''} on {at[:10]}."
-        journal.decide(attempt, "accepted", message, at, number=number, by=by)
-        return
-    state = "withdrawn" if attempt.state == "accepted" else "not_sent"
-    message = f"{by} found on {at[:10]} that it is not in Visma. Run again to send it."
-    journal.decide(attempt, state, message, at, number=attempt.number, by=by)
+        state, message = "accepted", f"{by} saw it in Visma{f' as {number}' if number else ''} on {at[:10]}."
+    else:
+        state, number = "withdrawn" if attempt.state == "accepted" else "not_sent", attempt.number
+        message = f"{by} found on {at[:10]} that it is not in Visma. Run again to send it."
+    if not journal.decide(attempt, state, message, at, number=number, by=by):
+        raise StartError(
+            f"{attempt.key!r} was settled by somebody else meanwhile, so it was left as it is. See how with "
+            f"'visma-import history --key {shlex.quote(attempt.key)}', then decide again."
+        )
 
 
 def _person() -> str:
