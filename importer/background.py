@@ -4,7 +4,6 @@ Source: FACTS 3 (CONFIRMED): 202 names a state address `/v1/background/{id}`; th
 `responseHeaders`, and with `/content` the body of the final answer, all kept for 24 hours.
 """
 
-import json
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -33,7 +32,7 @@ def _look(session: Session, job: str) -> Answer | str | None:
         return f"What became of the background request could not be read: {answer.reason}."
     if answer.status in _GONE:
         return None
-    state = _object(answer)
+    state = answer.whole_object()
     if answer.status != _OK or state is None:
         return f"What became of the background request could not be read: Visma answered {answer.status}."
     code = state.get("statusCode")
@@ -58,13 +57,3 @@ def _text(value: Any) -> str:
 def _titled(headers: dict[str, str]) -> dict[str, str]:
     """Name Location as an answer does, whatever its casing here."""
     return {"Location" if name.lower() == "location" else name: value for name, value in headers.items()}
-
-
-def _object(answer: Answer) -> dict[str, Any] | None:
-    if not answer.whole:
-        return None
-    try:
-        data = json.loads(answer.body.decode("utf-8-sig"))
-    except ValueError:
-        return None
-    return data if isinstance(data, dict) else None

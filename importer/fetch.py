@@ -12,7 +12,6 @@ from collections.abc import Mapping as Dictionary
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, datetime
-from decimal import Decimal
 from functools import cache
 from typing import Any, Final
 
@@ -329,12 +328,7 @@ def read_page(session: Session, request: Request, page: int, size: int) -> list[
 
 def rows_of(answer: Answer) -> list[Item] | None:
     """Return the rows that a list's answer holds, their numbers exact; None where it is no list of objects."""
-    if not answer.whole:
-        return None
-    try:
-        data = json.loads(answer.body.decode("utf-8-sig"), parse_float=Decimal)
-    except (ValueError, RecursionError):
-        return None
+    data = answer.data() if answer.whole else None
     return data if isinstance(data, list) and all(isinstance(item, dict) for item in data) else None
 
 

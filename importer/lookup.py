@@ -10,7 +10,7 @@ from decimal import Decimal
 from typing import Any, Final
 from urllib.parse import quote
 
-from importer.api.client import Answer, NoAnswer
+from importer.api.client import NoAnswer
 from importer.api.session import Session
 from importer.api.verdict import Then, Verdict, error_message
 from importer.compare import unchanged, without_unchanged
@@ -60,22 +60,12 @@ def read_one(session: Session, endpoint: Endpoint, number: str) -> Found | str |
         return f"It could not be read: {answer.reason}."
     if answer.status == _NOT_FOUND:
         return None
-    data = _object(answer)
+    data = answer.whole_object()
     if answer.status != _OK or data is None:
         said = error_message(answer)
         return f"It could not be read: Visma answered {answer.status}. {said}".rstrip()
     etag = next((value for name, value in answer.headers.items() if name.lower() == "etag"), None)
     return Found(data, etag.strip().removeprefix("W/").strip('"') if etag else data.get("timeStamp"))
-
-
-def _object(answer: Answer) -> dict[str, Any] | None:
-    if not answer.whole:
-        return None
-    try:
-        data = json.loads(answer.body.decode("utf-8-sig"), parse_float=Decimal)
-    except ValueError:
-        return None
-    return data if isinstance(data, dict) else None
 
 
 def probe(session: Session, endpoint: Endpoint) -> None:

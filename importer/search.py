@@ -3,10 +3,8 @@
 Source: FACTS 5 and 6 (CONFIRMED): the filters, paging and `metadata`; (REPORTED): unknown filters are ignored.
 """
 
-import json
 from collections.abc import Callable, Iterator
 from collections.abc import Mapping as Dictionary
-from decimal import Decimal
 from typing import Any, Final
 
 from importer.api.client import NoAnswer
@@ -91,10 +89,7 @@ def rows(
         answer = session.read(endpoint.read_path, {**filters, "pageNumber": str(page), "pageSize": str(size)})
         if isinstance(answer, NoAnswer):
             raise Unreadable(f"The list could not be read: {answer.reason}.")
-        try:
-            data = json.loads(answer.body.decode("utf-8-sig"), parse_float=Decimal) if answer.whole else None
-        except ValueError:
-            data = None
+        data = answer.data() if answer.whole else None
         if answer.status != _OK or not isinstance(data, list):
             raise Unreadable(f"The list could not be read: Visma answered {answer.status}.")
         found = [row for row in data if isinstance(row, dict)]

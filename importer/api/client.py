@@ -6,11 +6,13 @@ connection class of ours puts both right.
 """
 
 import http.client
+import json
 import socket
 import threading
 from collections.abc import Mapping as Dictionary
 from contextlib import suppress
 from dataclasses import dataclass, field
+from decimal import Decimal
 from http.cookiejar import DefaultCookiePolicy
 from pathlib import Path
 from typing import Any, Final
@@ -48,6 +50,19 @@ class Answer:
     body: bytes
     #: False when the body was cut, damaged or endless
     whole: bool
+
+    def data(self) -> Any:
+        """Return what the body says as JSON, its numbers exact; None where it is no JSON."""
+        try:
+            return json.loads(self.body.decode("utf-8-sig"), parse_float=Decimal)
+        except (ValueError, ArithmeticError, RecursionError):
+            # no number either where the exponent is out of all bounds
+            return None
+
+    def whole_object(self) -> dict[str, Any] | None:
+        """Return the JSON object of a body that came whole; None where there is none."""
+        found = self.data() if self.whole else None
+        return found if isinstance(found, dict) else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

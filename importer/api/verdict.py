@@ -211,10 +211,7 @@ def error_message(answer: Answer) -> str:
 
 def _json_object(answer: Answer) -> dict[str, Any]:
     """Return an answer's JSON object with its names in lower case; empty where it is none."""
-    try:
-        raw = json.loads(answer.body.decode("utf-8-sig"))
-    except (ValueError, RecursionError):
-        return {}
+    raw = answer.data()
     return {str(name).lower(): value for name, value in raw.items()} if isinstance(raw, dict) else {}
 
 
