@@ -104,6 +104,53 @@ def test_what_was_settled_later_counts(carried: Carried, tmp_path: Path) -> None
     assert (set(states), set(statuses)) == ({"accepted"}, {"accepted"})
 
 
+def test_an_older_copy_takes_back_nothing_that_was_settled_since(carried: Carried, tmp_path: Path) -> None:
+    """What was in doubt when it was exported, and was found not to be there since, is not in doubt again."""
+    here = str(carried.project / ".visma-import" / "journal.db")
+    with closing(sqlite3.connect(here)) as db, db:
+        db.execute("UPDATE attempt SET state = 'unknown', settled_at = '2020-01-01' WHERE key = 'F0002'")
+        db.execute("UPDATE result SET status = 'unknown', number = NULL WHERE key = 'F0002'")
+    older, newer = tmp_path / "older.jsonl", tmp_path / "newer.jsonl"
+    assert carried.give("journal", "export", older)[0] == 0
+    with closing(sqlite3.connect(here)) as db, db:
+        db.execute("UPDATE attempt SET state = 'not_sent', settled_at = '2020-01-02' WHERE key = 'F0002'")
+        db.execute("UPDATE result SET status = 'not_sent' WHERE key = 'F0002'")
+    assert carried.give("journal", "export", newer)[0] == 0
+    there = str(tmp_path / "there.db")
+
+    assert carried.give("journal", "import", older)[1].endswith("Brought up to date: 0.")
+    assert carried.give("journal", "import", older, "--journal", there)[0] == 0
+    assert carried.give("journal", "import", newer, "--journal", there)[1].endswith("Brought up to date: 2.")
+
+    for journal in (here, there):
+        with rows_of(journal) as db:
+            assert db.execute(sa.text("SELECT status FROM result WHERE key = 'F0002'")).scalars().all() == ["not_sent"]
+
+
+def test_a_value_may_hold_what_ends_a_line_in_unicode(carried: Carried, tmp_path: Path) -> None:
+    """Line separators of other worlds, as in a text copied from a web page, are no ends of lines here."""
+    with closing(sqlite3.connect(carried.project / ".visma-import" / "journal.db")) as db, db:
+        db.execute("UPDATE result SET message = ?", ("one\u2028two\u0085three\u2029four",))
+    lines, there = tmp_path / "lines.jsonl", str(tmp_path / "there.db")
+    assert carried.give("journal", "export", lines)[0] == 0
+
+    assert carried.give("journal", "import", lines, "--journal", there)[0] == 0
+
+    with rows_of(there) as db:
+        assert set(db.execute(sa.text("SELECT message FROM result")).scalars()) == {"one\u2028two\u0085three\u2029four"}
+
+
+def test_an_export_that_cannot_be_written_leaves_nothing_and_says_what_to_do(carried: Carried, tmp_path: Path) -> None:
+    """Where a folder has the name: exit 3 with the next step, and no part of the journal is left beside it."""
+    taken = tmp_path / "exports" / "taken"
+    taken.mkdir(parents=True)
+
+    code, said = carried.give("journal", "export", taken)
+
+    assert (code, "cannot be written" in said, "run again" in said) == (3, True, True)
+    assert [file.name for file in taken.parent.iterdir()] == ["taken"]
+
+
 def test_two_journals_that_both_sent_a_document_are_not_merged(carried: Carried, tmp_path: Path) -> None:
     """That is told with the keys, and nothing of it is taken."""
     other = tmp_path / "other.db"
@@ -162,6 +209,8 @@ def test_merged_attempts_stand_in_the_order_of_their_claims(tmp_path: Path) -> N
         (lambda lines: [lines[0], "{", *lines[1:]], "line 2"),
         (lambda lines: [lines[0], '{"table": "users", "row": {}}', *lines[1:]], "line 2"),
         (lambda lines: [lines[0], '{"table": "run", "row": {"run_id": "x", "evil": 1}}', *lines[1:]], "line 2"),
+        (lambda lines: [lines[0], '{"table": "attempt", "row": {"uid": "x"}}', *lines[1:]], "line 2"),
+        (lambda lines: [*lines[:-2], lines[-2].replace('"run_id": "', '"run_id": "no-'), lines[-1]], "contradicts"),
         (lambda _lines: [], "not whole"),
         (lambda _lines: ["[]"], "no exported journal"),
     ],

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,7 +11,7 @@ import click
 
 from importer.cli import screen
 from importer.cli.stream import say
-from importer.errors import JournalError, StartError
+from importer.errors import JournalError, StartError, advice_for
 from importer.model import Outcome, RunRecord, Status
 
 if TYPE_CHECKING:
@@ -158,7 +158,7 @@ def export_(file: Path, where: str | None, *, quiet: bool) -> int:
 
     with _opened(where) as found:
         lines = dump(found)
-    partial = file.with_name(f"{file.name}.{os.getpid()}.part")
+    partial = file.with_name(f".{file.name}.{os.getpid()}.part")
     try:
         with os.fdopen(os.open(partial, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600), "w", encoding="utf-8") as out:
             out.writelines(f"{line}\n" for line in lines)
@@ -167,7 +167,10 @@ def export_(file: Path, where: str | None, *, quiet: bool) -> int:
         partial.replace(file)
     except OSError as error:
         reason = (error.strerror or "unknown reason").lower()
-        raise JournalError(f"{str(file)!r} cannot be written: {reason}.") from None
+        raise JournalError(f"{str(file)!r} cannot be written: {reason}. {advice_for(error)}") from None
+    finally:
+        with suppress(OSError):
+            partial.unlink(missing_ok=True)
     if not quiet:
         say(f"{len(lines) - 2} rows of the journal: {file}")
     return 0
@@ -183,10 +186,14 @@ def import_(file: Path, where: str | None, *, quiet: bool) -> int:
     from importer.journal.copying import merge
 
     try:
-        lines = file.read_text(encoding="utf-8").splitlines()
+        with file.open(encoding="utf-8") as opened:
+            # not `splitlines`: a value may hold what it takes for the end of a line
+            lines = list(opened)
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "it is no text"
-        raise JournalError(f"{str(file)!r} cannot be read: {reason.lower()}.") from None
+        raise JournalError(
+            f"{str(file)!r} cannot be read: {reason.lower()}. Name a file that 'visma-import journal export' wrote."
+        ) from None
     with _opened(where, create=True) as found:
         merged = merge(found, lines, file.name)
     if not quiet:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 import sqlalchemy as sa
+from sqlalchemy.exc import IntegrityError
 
 from importer.errors import JournalError
 from importer.journal import tables
@@ -32,6 +33,8 @@ class Merged:
 
     added: dict[str, int] = field(default_factory=lambda: dict.fromkeys(_TABLES, 0))
     updated: int = 0
+    #: by run and key, whether what came in knows more of that run's latest attempt
+    newer: dict[tuple[str, str], bool] = field(default_factory=dict)
 
 
 def dump(journal: Journal) -> list[str]:
@@ -40,16 +43,17 @@ def dump(journal: Journal) -> list[str]:
     def job(connection: sa.Connection) -> list[str]:
         lines = [_line({"journal": _NAME, "format": tables.FORMAT})]
         for name, table in _TABLES.items():
-            rows = connection.execute(sa.select(table).order_by(*_ORDER[name])).mappings()
-            lines += [_line({"table": name, "row": _without_id(row)}) for row in rows]
+            columns = [column for column in table.c if column.name in _columns(name)]
+            rows = connection.execute(sa.select(*columns).order_by(*_ORDER[name])).mappings()
+            lines += [_line({"table": name, "row": dict(row)}) for row in rows]
         return [*lines, _line({"end": len(lines) - 1})]
 
     return journal.do(job)
 
 
-def _without_id(row: Any) -> dict[str, Any]:
-    """Return a row without what is a matter of its own database."""
-    return {name: value for name, value in row.items() if name != "attempt_id"}
+def _columns(table: str) -> set[str]:
+    """Name the columns of a table that are carried; a number of its own database is not."""
+    return set(_TABLES[table].c.keys()) - {"attempt_id"}
 
 
 def _line(data: dict[str, Any]) -> str:
@@ -81,7 +85,12 @@ def merge(journal: Journal, lines: Iterable[str], name: str) -> Merged:
             _put_in_order(connection)
         return merged
 
-    return journal.do(job)
+    try:
+        return journal.do(job)
+    except IntegrityError:
+        raise JournalError(
+            f"{name!r} contradicts itself or the journal; nothing was imported. Export the journal again."
+        ) from None
 
 
 def _read(lines: Iterable[str], name: str) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -101,7 +110,7 @@ def _read(lines: Iterable[str], name: str) -> Iterator[tuple[str, dict[str, Any]
             ended = data["end"] == count
         else:
             table, row = (data.get("table"), data.get("row")) if isinstance(data, dict) else (None, None)
-            if table not in _TABLES or not isinstance(row, dict) or set(row) - set(_TABLES[table].c.keys()):
+            if table not in _TABLES or not isinstance(row, dict) or set(row) != _columns(table):
                 raise JournalError(f"{name!r}, line {number}: it is no line of a journal. Export the journal again.")
             yield table, row
         count += 1
@@ -133,7 +142,9 @@ def _run(connection: sa.Connection, row: dict[str, Any], merged: Merged, _clashe
 def _attempt(connection: sa.Connection, row: dict[str, Any], merged: Merged, clashes: list[str]) -> None:
     table = tables.attempt
     found = connection.execute(sa.select(table).where(table.c.uid == row["uid"])).mappings().first()
-    if found is not None and (row["settled_at"] or "") <= (found["settled_at"] or ""):
+    newer = found is None or (row["settled_at"] or "") > (found["settled_at"] or "")
+    merged.newer[row["run_id"], row["key"]] = newer
+    if not newer:
         return
     if row["state"] in tables.LIVE and not row["repeatable"]:
         own = (table.c[name] == row[name] for name in ("company", "endpoint", "identity"))
@@ -156,9 +167,14 @@ def _result(connection: sa.Connection, row: dict[str, Any], merged: Merged, _cla
     if found is None:
         connection.execute(table.insert().values(row))
         merged.added["result"] += 1
-    elif found != row["status"] and found in {"unknown", "not_sent"} and row["status"] != "not_sent":
+    elif found != row["status"] and merged.newer.get((row["run_id"], row["key"]), _goes_on(found, row["status"])):
         connection.execute(table.update().where(*own).values(row))
         merged.updated += 1
+
+
+def _goes_on(before: str, after: str) -> bool:
+    """Tell whether one status of a document can become another one where its run made no attempt at it."""
+    return before in {"unknown", "not_sent"} and after != "not_sent"
 
 
 _MERGERS: Final[dict[str, Callable[[sa.Connection, dict[str, Any], Merged, list[str]], None]]] = {

@@ -123,7 +123,8 @@ def _set_sqlite(connection: Any, _record: Any) -> None:
         found = connection.execute(f"PRAGMA {name}").fetchone()[0]
         if found != value:
             raise JournalError(
-                f"SQLite does not keep {name} = {value} (it says {found!r}), so the journal is not safe here."
+                f"SQLite does not keep {name} = {value} (it says {found!r}), so the journal is not safe here. Name a "
+                "file on another disk with --journal."
             )
 
 

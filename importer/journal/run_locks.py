@@ -94,7 +94,8 @@ def alive(engine: sa.Engine, run_id: str) -> Iterator[Begin]:
         lock.acquire()
     except (OSError, Timeout) as error:
         raise JournalError(
-            f"The file {str(file)!r} beside the journal cannot be locked ({error}); nothing was sent."
+            f"The file {str(file)!r} beside the journal cannot be locked ({error}); nothing was sent. See that its "
+            "folder can be written, or name another journal with --journal."
         ) from None
     try:
         yield engine.begin
