@@ -71,7 +71,7 @@ class GroupCommit:
             self._commit(batch)
         except Exception as error:  # noqa: BLE001 - handed to the thread whose work it is
             for work in batch:
-                if len(batch) == 1 or isinstance(error, StillHeld):
+                if len(batch) == 1 or isinstance(error, StillHeld | ConnectionLost):
                     # each by itself would wait as long again
                     work.error = error
                 else:
