@@ -166,16 +166,20 @@ def since_accepted(document: Document, known: Known, expected: Dictionary[int, s
     past = past if past is not None and past.state == "accepted" else known.accepted.get(document.key or "")
     if past is None or not document.fingerprint or past.fingerprint == document.fingerprint:
         return ""
-    before, after = Expectation.load(expected.get(past.attempt_id)), Expectation.load(document.expect)
+    kept = expected.get(past.attempt_id)
+    found = _different(Expectation.load(kept), Expectation.load(document.expect)) if kept else []
+    what = ", ".join(found) or "a field that the journal does not keep"
+    return f"Changed since {_day(past)} (run {past.run_id}): {what}."
+
+
+def _different(before: Expectation, after: Expectation) -> list[str]:
+    """Name what is not the same, with both values; of a name only that it is another."""
     found = [
         f"{name} {getattr(before, field) or 'none'} -> {getattr(after, field) or 'none'}"
         for field, name in _COMPARED.items()
         if getattr(before, field) != getattr(after, field)
     ]
-    if expected.get(past.attempt_id) and before.name != after.name:
-        found.append("the name")
-    what = ", ".join(found) if found and expected.get(past.attempt_id) else "a field that the journal does not keep"
-    return f"Changed since {_day(past)} (run {past.run_id}): {what}."
+    return found + ["the name"] * (before.name != after.name)
 
 
 def _already(document: Document, past: Past) -> Document:

@@ -29,16 +29,12 @@ def misnamed(
     """Return, by key, the right number of each document whose given number is not its own; None where none is known."""
     found: dict[str, str | None] = {}
     listed = _listed(session, endpoint, since, most=len(given))
-    suspect = [
-        (document, number, expected)
-        for document, number in given
-        for expected in [Expectation.load(document.expect)]
-        if number not in listed or _contradicts(endpoint, expected, listed[number])
-    ]
     unlisted = 0
-    for document, number, expected in suspect:
-        unlisted += number not in listed
-        if number not in listed and unlisted > _MOST_READ:
+    for document, number in given:
+        expected, row = Expectation.load(document.expect), listed.get(number)
+        unlisted += row is None
+        believed = unlisted > _MOST_READ if row is None else not _contradicts(endpoint, expected, row)
+        if believed:
             continue
         try:
             # a list may leave things out: what contradicts is the document itself

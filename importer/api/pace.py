@@ -10,13 +10,11 @@ from collections.abc import Mapping as Dictionary
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from importer.api.wait import is_count
+
 #: Requests a second as long as the API has not said what it allows (not published any more).
 MILD_PER_S: Final = 4.0
 _RESERVE: Final = 5
-
-
-def _is_count(text: str) -> bool:
-    return text.isascii() and text.isdigit()
 
 
 @dataclass
@@ -41,13 +39,13 @@ class Pace:
             name.lower(): value.strip() for name, value in headers.items() if name.lower().startswith("x-ratelimit-")
         }
         remaining, reset = found.get("x-ratelimit-remaining", ""), found.get("x-ratelimit-reset", "")
-        if not _is_count(remaining):
+        if not is_count(remaining):
             return
         with self._lock:
             limit = found.get("x-ratelimit-limit", "")
-            self.limit = int(limit) if _is_count(limit) else self.limit
+            self.limit = int(limit) if is_count(limit) else self.limit
             self.remaining = int(remaining)
-            if _is_count(reset):
+            if is_count(reset):
                 self._resets_at = self.clock() + int(reset)
 
     def pause(self, seconds: float) -> None:

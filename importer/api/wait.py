@@ -12,7 +12,8 @@ _MAX_S: Final = 3600.0
 _TOO_EARLY: Final = 425
 
 
-def _is_count(text: str) -> bool:
+def is_count(text: str) -> bool:
+    """Tell whether a header's value is a whole number, as the API writes one."""
     return text.isascii() and text.isdigit()
 
 
@@ -25,13 +26,13 @@ def seconds_to_wait(answer: Answer) -> float:
         return 1.0
     by_name = {name.lower(): value.strip() for name, value in answer.headers.items()}
     after = by_name.get("retry-after", "")
-    if after and not _is_count(after) and "date" in by_name:
+    if after and not is_count(after) and "date" in by_name:
         try:
             delta = parsedate_to_datetime(after) - parsedate_to_datetime(by_name["date"])
         except (ValueError, TypeError):
             return _DEFAULT_S
         return min(max(delta.total_seconds(), 0.0), _MAX_S)
     for text in (after, by_name.get("x-ratelimit-reset", "")):
-        if _is_count(text):
+        if is_count(text):
             return min(int(text), _MAX_S)
     return _DEFAULT_S

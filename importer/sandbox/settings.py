@@ -36,8 +36,7 @@ class Fault:
     `match` is "METHOD part-of-the-path" (any casing; `*` for every method). Of the requests that match, the
     `nth` (from 1) shows the fault, or each `every`-th, or without both all of them. `commit` lets the request
     be carried out first, its answer being replaced. `hang` waits `delay_s` after the work is done, `late`
-    before it. With `since`, given like `match`, nothing is
-    wrong before the `since_nth` of such requests was seen.
+    before it. With `since`, given like `match`, nothing is wrong before the `since_nth` of such requests was seen.
     """
 
     match: str
