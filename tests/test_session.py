@@ -1,0 +1,114 @@
+"""What may be sent again: after 401 with another token, after 429 when the API wants it, and nothing else."""
+
+import time
+from pathlib import Path
+
+import pytest
+from end_to_end import http
+from sessions import (
+    CUSTOMERS,
+    INVOICE,
+    Answers,
+    Clock,
+    company,
+    company_session,
+    sent,
+    session_with,
+    status,
+    target_at,
+    token_answer,
+    writes,
+)
+
+from importer.api.client import Answer, NoAnswer
+from importer.api.session import Session
+from importer.api.wait import seconds_to_wait
+from importer.sandbox import Fault
+
+
+def asked(session: Session) -> int:
+    """Return how many tokens were asked for."""
+    return session.tokens.asked if session.tokens else 0
+
+
+def test_a_401_renews_the_token_once(tmp_path: Path) -> None:
+    """The same request goes out again with another token; a second 401 is the answer."""
+    fault = Fault(match="POST customerinvoice", kind="401", nth=1)
+    with company(tmp_path, require_token=True, faults=(fault,)) as box, company_session(box) as session:
+        assert (sent(session), asked(session)) == (201, 2)
+        box.faults.clear()
+        box.faults.append(Fault(match="POST customerinvoice", kind="401"))
+        assert (sent(session), asked(session)) == (401, 3)
+
+        assert writes(box) == [401, 201, 401, 401]
+
+
+def test_a_token_that_ends_during_a_run_is_renewed(tmp_path: Path) -> None:
+    """The API's own clock decides; what it refuses for that is sent again once, and nothing is doubled."""
+    now = [time.time()]
+    with company(tmp_path, clock=lambda: now[0], require_token=True) as box, company_session(box) as session:
+        for number in range(6):
+            now[0] += 3600 if number == 3 else 1
+            assert sent(session) == 201
+
+        assert asked(session) == 2
+        assert writes(box) == [201, 201, 201, 401, 201, 201, 201]
+
+
+def test_no_other_token_is_an_end_without_a_byte_processed() -> None:
+    """When the renewal is refused, the request was not processed: it says so, and why."""
+    answers = iter([token_answer(), http(401), http(400, b'{"error": "invalid_client"}')])
+    with Answers(lambda _n, _r: next(answers)) as server, session_with(target_at(server.base_url)) as session:
+        result = session.write("POST", "/v1/customerinvoice", INVOICE)
+
+    assert isinstance(result, NoAnswer)
+    assert (result.sent, result.final) == (False, True)
+    assert "the client id or the secret is wrong" in result.reason
+
+
+def test_a_429_waits_and_sends_the_same_request_again(tmp_path: Path) -> None:
+    """It waits as long as the API says, then the same goes out; the document is there once."""
+    clock = Clock()
+    faults = (
+        Fault(match="POST customerinvoice", kind="429", nth=1, retry_after_s=7),
+        Fault(match="GET customer", kind="429", nth=1, retry_after_s=9),
+    )
+    with company(tmp_path, faults=faults) as box, company_session(box, wait=clock.wait) as session:
+        assert sent(session) == 201
+        assert status(session.read(CUSTOMERS)) == 200
+        log = [(logged.status, logged.query, logged.body) for logged in box.requests_log]
+
+    assert clock.waits == [7.0, 9.0]
+    assert [entry[0] for entry in log] == [429, 201, 429, 200]
+    assert log[0][1:] == log[1][1:]
+    assert log[2][1:] == log[3][1:]
+
+
+def test_a_stop_while_it_waits_ends_without_sending(tmp_path: Path) -> None:
+    """Ctrl-C during a wait for the window sends nothing more, neither a write nor a read."""
+    with company(tmp_path, limit_per_hour=1) as box, company_session(box, wait=lambda _seconds: True) as session:
+        assert status(session.read(CUSTOMERS)) == 200
+        assert session.turn() is False
+        result = session.read(CUSTOMERS)
+        assert len(box.requests_log) == 1
+
+    assert isinstance(result, NoAnswer)
+    assert result.sent is False
+    assert "stopped by hand" in result.reason
+
+
+@pytest.mark.parametrize(
+    ("headers", "seconds"),
+    [
+        ({"Retry-After": "12"}, 12.0),
+        ({"retry-after": " 12 ", "X-RateLimit-Reset": "40"}, 12.0),
+        ({"X-RateLimit-Reset": "40"}, 40.0),
+        ({"Retry-After": "999999"}, 3600.0),
+        ({"Retry-After": "Mon, 27 Jan 2025 12:00:30 GMT", "Date": "Mon, 27 Jan 2025 12:00:00 GMT"}, 30.0),
+        ({"Retry-After": "soon"}, 60.0),
+        ({}, 60.0),
+    ],
+)
+def test_how_long_a_429_wants_us_to_wait(headers: dict[str, str], seconds: float) -> None:
+    """Whole seconds, a date against the server's own clock, the window's end, or a minute."""
+    assert seconds_to_wait(Answer(status=429, headers=headers, body=b"", whole=True)) == seconds
