@@ -2,7 +2,6 @@
 
 import re
 import sys
-from collections.abc import Iterator
 from json import loads
 from pathlib import Path
 from random import Random
@@ -14,10 +13,11 @@ from databases import BOTH
 from defusedxml.ElementTree import parse
 from firm import BLIND, WRITE, Firm, keys, open_firm, wait_for
 from killing import Killer
+from struck import COUNT, firm, killer
 
 from importer.sandbox import Fault
 
-COUNT = 6
+__all__ = ["firm", "killer"]
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGKILL")
 
 #: Where a run that sends six documents one by one is killed; the states of F0003's attempts then, and whether the
@@ -41,18 +41,6 @@ MOMENTS: dict[str, tuple[str, list[str], bool]] = {
     "before the run's end is written down": ("call Journal.finish_run 1", ["accepted"], True),
     "during the report": ("call write_report 1", ["accepted"], True),
 }
-
-
-@pytest.fixture(scope="module")
-def killer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Killer]:
-    with Killer(tmp_path_factory.mktemp("killer")) as opened:
-        yield opened
-
-
-@pytest.fixture(params=BOTH)
-def firm(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Firm]:
-    with open_firm(request.param, tmp_path, COUNT) as opened:
-        yield opened
 
 
 def kill_run(killer: Killer, firm: Firm, moment: str, *options: str, workers: int = 1) -> None:

@@ -3,7 +3,6 @@
 import signal
 import sys
 import time
-from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 from random import Random
@@ -11,26 +10,15 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from databases import BOTH, needs_postgresql, rows_of
+from databases import needs_postgresql, rows_of
 from firm import LONG_S, WRITE, Firm, keys, open_firm, wait_for
 from killing import Killer, Struck
+from struck import COUNT, firm, killer
 
 from importer.sandbox import Fault
 
-COUNT = 6
+__all__ = ["firm", "killer"]
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signals between processes")
-
-
-@pytest.fixture(scope="module")
-def killer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Killer]:
-    with Killer(tmp_path_factory.mktemp("killer")) as opened:
-        yield opened
-
-
-@pytest.fixture(params=BOTH)
-def firm(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Firm]:
-    with open_firm(request.param, tmp_path, COUNT) as opened:
-        yield opened
 
 
 def invoices(count: int) -> list[tuple[Any, ...]]:
