@@ -39,6 +39,9 @@ def wait_for(what: Callable[[], Any], seconds: float = 30) -> None:
 class Firm:
     """Hold a project, where its journal lies, and the company it imports into with its clock."""
 
+    #: how many workers a run has unless told otherwise
+    workers = 1
+
     def __init__(self, folder: Path, journal: str, settings: Settings, rows: Sequence[Sequence[Any]]) -> None:
         self.project = make_project(folder / "project", rows)
         self.journal = journal
@@ -52,11 +55,12 @@ class Firm:
         """Return the options that every command here needs."""
         return [*TARGET[:2], "--journal", self.journal]
 
-    def arguments(self, *options: str | Path, workers: int = 1) -> list[str]:
+    def arguments(self, *options: str | Path, workers: int = 0) -> list[str]:
         """Return the command line of a run."""
-        return ["run", "mapping.yaml", "--yes", *self.told, "--workers", str(workers), *map(str, options)]
+        told = [*self.told, "--workers", str(workers or self.workers)]
+        return ["run", "mapping.yaml", "--yes", *told, *map(str, options)]
 
-    def run(self, *options: str | Path, workers: int = 1) -> Ran:
+    def run(self, *options: str | Path, workers: int = 0) -> Ran:
         """Run the mapping in this process; see that no document is in the company twice."""
         ran = run_here(self.project, *self.arguments(*options, workers=workers)[2:])
         self.check(ran)
@@ -74,12 +78,15 @@ class Firm:
                 assert not there, f"{document['key']} is there"
 
     @contextmanager
-    def running(self, *options: str | Path, workers: int = 1) -> Iterator["subprocess.Popen[str]"]:
-        """Start a run in a process of its own, which does not outlive the test."""
+    def running(
+        self, *options: str | Path, workers: int = 0, within: str = "", **env: str
+    ) -> Iterator["subprocess.Popen[str]"]:
+        """Start a run in a process of its own, which does not outlive the test, within a limit that the shell sets."""
+        shell = ["sh", "-c", f'{within}; exec "$@"', "sh"] if within else []
         with subprocess.Popen(
-            [sys.executable, "-m", "importer", *self.arguments("--quiet", *options, workers=workers)],
+            [*shell, sys.executable, "-m", "importer", *self.arguments("--quiet", *options, workers=workers)],
             cwd=self.project,
-            env=environment(self.project),
+            env=environment(self.project, **env),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

@@ -16,72 +16,45 @@ from random import Random
 from typing import Any, Final
 
 import pytest
-from end_to_end import TARGET, aim, command, environment, import_into, invoice_rows, make_project, program, references
-from firm import keys, wait_for
+from end_to_end import TARGET, aim, command, invoice_rows, program
+from firm import WRITE, Firm, keys, wait_for
 
-from importer.sandbox import Fault, Sandbox, inspect
+from importer.sandbox import Fault, Settings
 
 resource: Any = pytest.importorskip("resource", reason="Windows has no such limits")
 COUNT: Final = 12
-INVOICE: Final = "customerInvoice"
-POST: Final = "POST customerinvoice"
 #: Size of the small disk; what is left of it is counted in blocks.
 DISK, BLOCK = 512 * 1024, 4096
 
 
-class Company:
-    """Serve a company to a project whose journal is in trouble; its clock can be put on."""
+class Company(Firm):
+    """Serve a company to a project whose journal, where a project has it, is in trouble."""
+
+    workers = 2
 
     def __init__(self, folder: Path) -> None:
-        self.project = make_project(folder / "project", invoice_rows(COUNT))
-        self.folder = folder / "company"
-        self.ahead_s = 0.0
-        self.box = Sandbox(self.folder, clock=lambda: time.time() + self.ahead_s)
-        self.private = self.project / ".visma-import"
-        self.journal = self.private / "journal.db"
+        self.private = folder / "project" / ".visma-import"
+        self.file = self.private / "journal.db"
+        super().__init__(folder, str(self.file), Settings(), invoice_rows(COUNT))
 
     @property
-    def held(self) -> list[str]:
-        """Return the references of the invoices in the company."""
-        return references(inspect.documents(self.folder, INVOICE))
+    def told(self) -> list[str]:
+        return list(TARGET[:2])
 
-    @property
-    def writes(self) -> int:
-        return inspect.writes(self.folder)
-
-    def run(self, *arguments: str, **env: str) -> "subprocess.CompletedProcess[str]":
+    def run_apart(self, *options: str, **env: str) -> "subprocess.CompletedProcess[str]":
         """Run the program to its end, in a process of its own."""
-        aim(self.project, self.box.base_url)
-        ended = program("run", "mapping.yaml", *TARGET, "--quiet", *arguments, cwd=self.project, **env)
+        ended = program(*self.arguments("--quiet", *options), cwd=self.project, **env)
         told_plainly(ended.stderr)
         return ended
 
-    @contextmanager
-    def running(self, *arguments: str, within: str = "", **env: str) -> Iterator["subprocess.Popen[str]"]:
-        """Start the program, which does not outlive the test, within a limit that the shell sets."""
-        shell = ["sh", "-c", f'{within}; exec "$@"', "sh"] if within else []
-        aim(self.project, self.box.base_url)
-        with subprocess.Popen(
-            [*shell, sys.executable, "-m", "importer", "run", "mapping.yaml", *TARGET, "--quiet", *arguments],
-            cwd=self.project,
-            env=environment(self.project, **env),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        ) as process:
-            try:
-                yield process
-            finally:
-                process.kill()
-
     def in_flight(self, delay_s: float = 0.7) -> None:
         """Let each document from the fifth on wait for its answer, its work being done."""
-        self.box.faults.extend(Fault(match=POST, kind="hang", nth=nth, delay_s=delay_s) for nth in range(5, COUNT + 1))
+        self.box.faults.extend(Fault(match=WRITE, kind="hang", nth=nth, delay_s=delay_s) for nth in range(5, COUNT + 1))
 
     def attempts(self) -> list[tuple[str, str]]:
         """Return key and state of every attempt, from outside, rolling back what a run left half done."""
         try:
-            with closing(sqlite3.connect(self.journal)) as db:
+            with closing(sqlite3.connect(self.file)) as db:
                 return db.execute("SELECT key, state FROM attempt ORDER BY attempt_id").fetchall()
         except sqlite3.OperationalError:
             # no run has come as far as to make it
@@ -100,11 +73,8 @@ class Company:
 
     def completes(self) -> None:
         """Run again, when whatever is in doubt may be settled: each document is there once."""
-        self.box.faults.clear()
-        self.ahead_s += 700
-        ran = import_into(self.project, self.box.base_url)
-
-        assert (ran.code, self.held) == (0, keys(COUNT))
+        self.finish(at_most=1)
+        assert self.held == keys(COUNT)
 
 
 def told_plainly(told: str, *steps: str) -> None:
@@ -118,6 +88,7 @@ def told_plainly(told: str, *steps: str) -> None:
 def company(tmp_path: Path) -> Iterator[Company]:
     made = Company(tmp_path)
     with made.box:
+        aim(made.project, made.box.base_url)
         yield made
 
 
@@ -155,7 +126,7 @@ def test_a_full_disk_is_told_before_anything_goes_out_that_could_not_be_written_
     """However much room is left: what was sent was claimed, the exit code is true, and with room the rest follows."""
     with small_disk(company.private) as disk:
         fill(disk, left)
-        ended = company.run()
+        ended = company.run_apart()
 
         company.told_the_truth(ended.returncode)
         told_plainly(ended.stderr, *["Make room on the disk"] * (ended.returncode != 0))
@@ -184,9 +155,9 @@ def test_a_disk_that_fills_while_a_document_is_in_flight_leaves_it_in_doubt(comp
 def test_a_disk_that_can_only_be_read_is_refused_and_nothing_goes_out(company: Company) -> None:
     """A journal that is there but cannot be written is as good as none: exit 3."""
     with small_disk(company.private) as disk:
-        company.run("--limit", "3")
+        company.run_apart("--limit", "3")
         subprocess.run(["mount", "-o", "remount,ro", disk], check=True)
-        ended = company.run()
+        ended = company.run_apart()
 
         assert (ended.returncode, company.held) == (3, keys(3))
         told_plainly(ended.stderr, "cannot be written")
@@ -229,7 +200,7 @@ def test_a_report_that_finds_no_room_is_told_and_can_be_written_later(company: C
     """The journal has all that the report needs: the message says how to write it."""
     with small_disk(company.project / "reports") as disk:
         fill(disk)
-        ended = company.run()
+        ended = company.run_apart()
         (disk / "filler").unlink()
         told = " ".join(ended.stdout.split())
         assert "The report could not be written (no space left on device)" in told
@@ -242,8 +213,8 @@ def test_a_report_that_finds_no_room_is_told_and_can_be_written_later(company: C
 
 def test_a_damaged_journal_never_doubles_a_document(company: Company) -> None:
     """One bit is wrong, or the end is missing: refused with advice, or used with nothing sent that is there already."""
-    company.run()
-    sound, writes, chance, refused = company.journal.read_bytes(), company.writes, Random(1), 0
+    company.run_apart()
+    sound, writes, chance, refused = company.file.read_bytes(), company.writes, Random(1), 0
     for number in range(48):
         data = bytearray(sound)
         if number % 2:
@@ -253,13 +224,13 @@ def test_a_damaged_journal_never_doubles_a_document(company: Company) -> None:
             data[chance.randrange(len(data))] ^= 1 << chance.randrange(8)
         else:
             del data[chance.randrange(2, len(data)) :]
-        company.journal.write_bytes(data)
+        company.file.write_bytes(data)
         code, _out, told = command("run", "mapping.yaml", *TARGET, "--quiet", "--report", "r", cwd=company.project)
-        company.journal.with_name("journal.db-journal").unlink(missing_ok=True)
+        company.file.with_name("journal.db-journal").unlink(missing_ok=True)
         assert (code in {0, 3, 4}, company.writes) == (True, writes), told
         told_plainly(told, *["Restore it from a copy", "Name another file"] * (code == 3))
         refused += code == 3
-    company.journal.write_bytes(sound)
+    company.file.write_bytes(sound)
 
     assert refused >= 12
     company.completes()
@@ -275,9 +246,9 @@ def locked(journal: Path) -> Iterator[None]:
 
 def test_a_journal_that_is_locked_for_a_moment_is_waited_for(company: Company) -> None:
     """A run goes on when the other program has ended its work."""
-    company.run("--limit", "3")
+    company.run_apart("--limit", "3")
     with company.running() as process:
-        with locked(company.journal):
+        with locked(company.file):
             time.sleep(2)
         told = process.communicate(timeout=60)[1]
 
@@ -290,9 +261,9 @@ def test_a_journal_that_stays_locked_stops_a_run_once_and_lets_no_other_start(co
     Eight workers wait for the lock together, not each after the other.
     """
     company.in_flight(delay_s=2)
-    with company.running("--workers", "8") as first:
+    with company.running(workers=8) as first:
         wait_for(lambda: company.writes == COUNT)
-        with locked(company.journal), company.running("--report", "second") as second:
+        with locked(company.file), company.running("--report", "second") as second:
             refused = second.communicate(timeout=75)[1]
             stopped = first.communicate(timeout=100)[1]
 
@@ -308,10 +279,10 @@ def test_a_journal_that_is_deleted_during_a_run_stops_it_and_doubles_nothing(com
     company.in_flight()
     with company.running() as process:
         wait_for(lambda: company.writes >= 5)
-        company.journal.unlink()
+        company.file.unlink()
         told = process.communicate(timeout=60)[1]
     held = company.held
-    ended = company.run()
+    ended = company.run_apart()
 
     assert process.returncode == 5, told
     told_plainly(told)
@@ -325,14 +296,14 @@ def test_a_copy_of_the_journal_from_the_middle_of_a_run_doubles_nothing(company:
     copy = company.project / "copy.db"
     with company.running() as process:
         wait_for(lambda: company.writes >= 5)
-        with closing(sqlite3.connect(company.journal)) as db, closing(sqlite3.connect(copy)) as into:
+        with closing(sqlite3.connect(company.file)) as db, closing(sqlite3.connect(copy)) as into:
             db.backup(into)
         process.communicate(timeout=60)
-    copy.replace(company.journal)
+    copy.replace(company.file)
     known = company.attempts()
     company.box.faults.clear()
     company.ahead_s += 700
-    ended = company.run()
+    ended = company.run_apart()
 
     assert "sending" in {state for _, state in known}
     assert (ended.returncode, company.held) == (4, keys(COUNT))
@@ -378,7 +349,7 @@ def test_a_clock_that_jumps_while_documents_are_in_flight_changes_nothing(compan
         clock.set(hours * 3600)
         told = process.communicate(timeout=60)[1]
     clock.set(-hours * 3600)
-    again = company.run(**clock.env)
+    again = company.run_apart(**clock.env)
 
     assert (process.returncode, again.returncode, company.held, company.writes) == (0, 0, keys(COUNT), COUNT), told
 
@@ -387,14 +358,14 @@ def test_a_clock_that_jumps_while_documents_are_in_flight_changes_nothing(compan
 def test_only_the_clock_of_the_server_says_when_a_doubt_is_old_enough(company: Company, ours: int, theirs: int) -> None:
     """Ours may jump ahead, or either one back: nothing is concluded before the server's own time has come."""
     clock = Clock(company.project / "clock")
-    company.box.faults.append(Fault(match=POST, kind="cut_before", nth=5))
-    first = company.run(**clock.env)
+    company.box.faults.append(Fault(match=WRITE, kind="cut_before", nth=5))
+    first = company.run_apart(**clock.env)
     clock.set(ours * 3600)
     company.ahead_s = theirs * 3600
-    second = company.run(**clock.env)
+    second = company.run_apart(**clock.env)
     states = dict(company.attempts())
     company.ahead_s = 700
-    third = company.run(**clock.env)
+    third = company.run_apart(**clock.env)
 
     assert (first.returncode, second.returncode, third.returncode) == (5, 5, 0)
     assert sorted(states.values()) == ["accepted"] * (COUNT - 1) + ["unknown"]
