@@ -5,6 +5,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from datetime import date
 from json import loads
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,14 @@ BLIND = Fault(match="GET /v1", kind="400_plain", since=WRITE)
 def keys(count: int) -> list[str]:
     """Return the keys of as many invoices."""
     return [f"F{number:04}" for number in range(1, count + 1)]
+
+
+def invoices(count: int, customers: int) -> list[tuple[Any, ...]]:
+    """Return the rows of as many invoices, one line each, the customers taking turns."""
+    return [
+        (key, f"{10000 + number % customers}", date(2025, 1, 27), f"Kaffe {number}", 2, 19.9)
+        for number, key in enumerate(keys(count), start=1)
+    ]
 
 
 def wait_for(what: Callable[[], Any], seconds: float = 30) -> None:

@@ -6,7 +6,6 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import closing
-from datetime import date
 from functools import partial
 from itertools import pairwise
 from json import loads
@@ -19,19 +18,11 @@ import sqlalchemy as sa
 from databases import BOTH, journal_on, rows_of
 from end_to_end import Ran, error, http, import_into, make_project
 from fault_server import Deed, FaultServer
-from firm import WRITE, keys, open_firm
+from firm import WRITE, invoices, keys, open_firm
 
 from importer.sandbox import Fault, Settings
 
 WORKERS = 8
-
-
-def invoices(count: int, customers: int) -> list[tuple[Any, ...]]:
-    """Return the rows of as many invoices, one line each, the customers taking turns."""
-    return [
-        (f"F{number:04}", f"{10001 + (number - 1) % customers}", date(2025, 1, 27), f"Kaffe {number}", 2, 19.9)
-        for number in range(1, count + 1)
-    ]
 
 
 class Watched:
@@ -216,22 +207,29 @@ def commits(journal: Path) -> int:
     return int.from_bytes(journal.read_bytes()[24:28], "big")
 
 
-def test_several_claims_and_settlements_share_one_commit(tmp_path: Path, server: FaultServer) -> None:
-    """One worker needs a commit for each; eight, whose answers come together, need far fewer."""
-    counts = {}
-    for workers in (1, WORKERS):
-        (tmp_path / str(workers)).mkdir()
-        gate = threading.Barrier(workers)
-        for key in keys(64):
-            server.script[key] = [Deed(meanwhile=lambda _server, gate=gate: gate.wait(20))]  # type: ignore[misc]
-        server.ledger.clear()
-        ran = send(tmp_path / str(workers), server, 64, workers=workers)
-        counts[workers] = commits(tmp_path / str(workers) / "project" / ".visma-import" / "journal.db")
-        assert (ran.code, ran.counts) == (0, {"accepted": 64})
-    print(f"measured: commits for 128 changes: {counts[1]} with 1 worker, {counts[WORKERS]} with {WORKERS}")
+def commits_of(folder: Path, server: FaultServer, workers: int) -> int:
+    """Send 64 invoices, as many answered together as there are workers; return how many commits that took."""
+    folder.mkdir()
+    gate = threading.Barrier(workers)
+    for key in keys(64):
+        server.script[key] = [Deed(meanwhile=lambda _server: gate.wait(20))]
+    server.ledger.clear()
+    ran = send(folder, server, 64, workers=workers)
+    assert (ran.code, ran.counts) == (0, {"accepted": 64})
+    return commits(folder / "project" / ".visma-import" / "journal.db")
 
-    assert 128 <= counts[1] <= 135
-    assert counts[WORKERS] < counts[1] * 3 / 4
+
+def test_several_claims_and_settlements_share_one_commit(tmp_path: Path, server: FaultServer) -> None:
+    """One worker needs a commit for each; eight, whose answers come together, need less than half of that."""
+    one = commits_of(tmp_path / "one", server, 1)
+    eight: list[int] = []
+    # how many threads come together is a matter of the machine's load, too
+    while len(eight) < 3 and min(eight, default=one) >= one / 2:
+        eight.append(commits_of(tmp_path / str(len(eight)), server, WORKERS))
+    print(f"measured: commits for 128 changes: {one} with 1 worker, {min(eight)} with {WORKERS}")
+
+    assert 128 <= one <= 135
+    assert min(eight) < one / 2
 
 
 def test_a_rejection_of_one_document_keeps_no_other_from_its_customer(tmp_path: Path, server: FaultServer) -> None:

@@ -3,15 +3,13 @@
 import signal
 import sys
 import time
-from datetime import date
 from pathlib import Path
 from random import Random
-from typing import Any
 
 import pytest
 import sqlalchemy as sa
 from databases import needs_postgresql, rows_of
-from firm import LONG_S, WRITE, Firm, keys, open_firm, wait_for
+from firm import LONG_S, WRITE, Firm, invoices, keys, open_firm, wait_for
 from killing import Killer, Struck
 from struck import COUNT, firm, killer
 
@@ -19,14 +17,6 @@ from importer.sandbox import Fault
 
 __all__ = ["firm", "killer"]
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signals between processes")
-
-
-def invoices(count: int) -> list[tuple[Any, ...]]:
-    """Return the rows of as many invoices of a hundred customers."""
-    return [
-        (f"F{number:04}", f"{10000 + number % 100}", date(2025, 1, 27), f"Kaffe {number}", 1, 10)
-        for number in range(1, count + 1)
-    ]
 
 
 def storm(killer: Killer, firm: Firm, victims: int, chance: Random) -> int:
@@ -60,7 +50,7 @@ def test_processes_that_are_killed_and_started_again_send_each_document_once(
     killer: Killer, tmp_path: Path, database: str, count: int, victims: int, at_least: int
 ) -> None:
     """One journal, one workbook, one company: in the end it holds each document, and each once."""
-    with open_firm(database, tmp_path, invoices(count)) as firm:
+    with open_firm(database, tmp_path, invoices(count, 100)) as firm:
         kills = storm(killer, firm, victims, Random(500))
         before, requests = len(firm.held), len(firm.box.requests_log)
         runs = firm.finish()
