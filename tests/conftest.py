@@ -68,6 +68,13 @@ def _fill(cell: Any, value: Any, number_format: str | None) -> None:
 
 
 @pytest.fixture
+def shared_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder that all processes of one run of the tests share."""
+    base = tmp_path_factory.getbasetemp()
+    return base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+
+
+@pytest.fixture
 def make_workbook(tmp_path: Path) -> MakeWorkbook:
     """Return a function that writes rows, the first being the headers, into a real .xlsx and returns its path."""
 

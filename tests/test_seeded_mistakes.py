@@ -10,10 +10,9 @@ from seeding import Mistake, copy, outcome_of, table, try_out
 
 
 @pytest.fixture
-def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def results(shared_folder: Path) -> Path:
     """Return a file that all processes of this session share."""
-    base = tmp_path_factory.getbasetemp()
-    return (base.parent if base.name.startswith("popen-") else base) / "seeded-mistakes.json"
+    return shared_folder / "seeded-mistakes.json"
 
 
 def note(results: Path, row: tuple[str, str, float, bool]) -> str:
@@ -41,7 +40,7 @@ def test_a_seeded_mistake_is_caught(mistake: Mistake, results: Path) -> None:
 
 def test_without_a_mistake_the_same_tests_pass() -> None:
     """What catches the mistakes is not something that fails anyway; the program tested is the copy's own."""
-    chosen = dict.fromkeys(test for mistake in MISTAKES for test in mistake.tests)
+    chosen = dict.fromkeys(mistake.test for mistake in MISTAKES)
     with copy() as place:
         found = outcome_of(place, chosen)
 
