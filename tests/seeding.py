@@ -35,11 +35,11 @@ class Edit:
 
 @dataclass(frozen=True, slots=True)
 class Mistake:
-    """Name a mistake, how it is made, and the tests of which one must fail."""
+    """Name a mistake, how it is made, and the test that must fail."""
 
     name: str
     edits: tuple[Edit, ...]
-    tests: tuple[str, ...]
+    test: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,10 +132,10 @@ def outcome_of(place: Path, tests: Iterable[str], *more: str) -> Found:
 
 
 def try_out(mistake: Mistake) -> Found:
-    """Make a mistake in a fresh copy and run its tests there until one fails."""
+    """Make a mistake in a fresh copy and run its test there until it fails."""
     with copy() as place:
         make(mistake.edits, place)
-        found = outcome_of(place, mistake.tests, "-x")
+        found = outcome_of(place, [mistake.test], "-x")
         assert found.program == str(place / "importer" / "__init__.py"), found.output
     return found
 
