@@ -33,8 +33,8 @@ class Merged:
 
     added: dict[str, int] = field(default_factory=lambda: dict.fromkeys(_TABLES, 0))
     updated: int = 0
-    #: by run and key, whether what came in knows more of that run's latest attempt
-    newer: dict[tuple[str, str], bool] = field(default_factory=dict)
+    #: by run and place in its plan (or key, from older versions), whether what came in knows more of its latest attempt
+    newer: dict[tuple[str, int | str], bool] = field(default_factory=dict)
 
 
 def dump(journal: Journal) -> list[str]:
@@ -143,7 +143,7 @@ def _attempt(connection: sa.Connection, row: dict[str, Any], merged: Merged, cla
     table = tables.attempt
     found = connection.execute(sa.select(table).where(table.c.uid == row["uid"])).mappings().first()
     newer = found is None or (row["settled_at"] or "") > (found["settled_at"] or "")
-    merged.newer[row["run_id"], row["key"]] = newer
+    merged.newer[row["run_id"], row["key"] if row["position"] is None else row["position"]] = newer
     if not newer:
         return
     if row["state"] in tables.LIVE and not row["repeatable"]:
@@ -167,9 +167,12 @@ def _result(connection: sa.Connection, row: dict[str, Any], merged: Merged, _cla
     if found is None:
         connection.execute(table.insert().values(row))
         merged.added["result"] += 1
-    elif found != row["status"] and merged.newer.get((row["run_id"], row["key"]), _goes_on(found, row["status"])):
-        connection.execute(table.update().where(*own).values(row))
-        merged.updated += 1
+    elif found != row["status"]:
+        names = ((row["run_id"], row["position"]), (row["run_id"], row["key"]))
+        told = [merged.newer[name] for name in names if name in merged.newer]
+        if told[0] if told else _goes_on(found, row["status"]):
+            connection.execute(table.update().where(*own).values(row))
+            merged.updated += 1
 
 
 def _goes_on(before: str, after: str) -> bool:
