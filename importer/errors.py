@@ -21,7 +21,14 @@ def advice_for(error: OSError) -> str:
     """Return what to do where the operating system does not let a file be written."""
     if error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}:
         return "Make room on the disk, then run again."
-    return "See that you may write there, then run again."
+    if error.errno in {errno.ENOENT, errno.ENOTDIR}:
+        return "Make the folder first, or name another, then run again."
+    return "See that you may write there and that it is not open elsewhere, then run again."
+
+
+def reason_of(error: OSError) -> str:
+    """Return why the operating system refuses, in words that fit into a sentence."""
+    return (error.strerror or "unknown reason").lower()
 
 
 class ImportFailed(Exception):  # noqa: N818 - the root reads as what happened

@@ -5,7 +5,6 @@ here and given to an update says the same again.
 """
 
 import csv
-import os
 import re
 from collections.abc import Callable, Iterator, Sequence
 from copy import copy
@@ -15,6 +14,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final
 
+from importer.atomic_file import replacing
 from importer.errors import StartError, UsageError
 from importer.fetch import Item, Request, date_fields
 from importer.jsontext import plain, write_json
@@ -147,18 +147,8 @@ def write(file: Path, request: Request, items: Sequence[Item], *, lines: bool = 
 
     Raises: StartError when it cannot be written.
     """
-    partial = file.with_name(f".{file.name}.{os.getpid()}.part")
-    try:
-        result = WRITERS[suffix_of(file)](partial, request, items, lines)
-        partial.replace(file)
-    except OSError as error:
-        reason = (error.strerror or "unknown reason").lower()
-        raise StartError(
-            f"{str(file)!r} cannot be written ({reason}). Close it where it is open, or name another file after -o."
-        ) from None
-    finally:
-        partial.unlink(missing_ok=True)
-    return result
+    with replacing(file) as partial:
+        return WRITERS[suffix_of(file)](partial, request, items, lines)
 
 
 def _write_jsonl(file: Path, _request: Request, items: Sequence[Item], _lines: bool) -> tuple[int, list[str]]:

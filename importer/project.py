@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from importer.errors import StartError, advice_for, reason_of
 from importer.workbook import sha256
 
 _TARGETS: Final = "targets.yaml"
@@ -43,12 +44,25 @@ class Project:
         return self.private / "workbooks" / f"{digest}.xlsx"
 
     def make_private(self) -> None:
-        """Make the private folder, readable by its owner alone."""
-        self.private.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self.private.chmod(0o700)
-        ignore = self.private / ".gitignore"
-        if not ignore.exists():
-            ignore.write_text("*\n", encoding="utf-8")
+        """Make the private folder, readable by its owner alone.
+
+        Raises: StartError when it cannot be written.
+        """
+        try:
+            self.private.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self.private.chmod(0o700)
+            ignore = self.private / ".gitignore"
+            if not ignore.exists():
+                ignore.write_text("*\n", encoding="utf-8")
+        except OSError as error:
+            raise self.unwritable(error) from None
+
+    def unwritable(self, error: OSError) -> StartError:
+        """Return what to say where the private folder cannot be written; nothing is sent without it."""
+        reason = reason_of(error)
+        return StartError(
+            f"The folder {str(self.private)!r} cannot be written ({reason}); nothing was sent. {advice_for(error)}"
+        )
 
     def keep_workbook(self, file: Path) -> str:
         """Copy a workbook into the private folder, once for each content; return its SHA-256."""

@@ -7,12 +7,11 @@ import hashlib
 import json
 import os
 from collections.abc import Iterator
-from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
-from uuid import uuid4
 
+from importer.atomic_file import replacing
 from importer.errors import StartError
 from importer.model import Document
 
@@ -109,19 +108,12 @@ class SavedPlan:
     def save(self, file: Path) -> None:
         """Write it into a file that only its owner can read, whole or not at all.
 
-        Raises: OSError.
+        Raises: StartError.
         """
-        partial = file.with_name(f".{file.name}.{uuid4().hex}.part")
-        descriptor = os.open(partial, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
-        try:
-            with os.fdopen(descriptor, "wb") as stream:
-                stream.write(self.dump().encode())
-                stream.flush()
-                os.fsync(stream.fileno())
-            partial.replace(file)
-        finally:
-            with suppress(OSError):
-                partial.unlink(missing_ok=True)
+        with replacing(file, private=True) as partial, partial.open("wb") as stream:
+            stream.write(self.dump().encode())
+            stream.flush()
+            os.fsync(stream.fileno())
 
 
 def _digest(data: dict[str, Any]) -> str:

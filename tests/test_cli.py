@@ -183,6 +183,7 @@ def test_a_report_that_cannot_be_written_does_not_hide_how_the_run_ended(project
     assert "bug" not in out + error
     assert "could not be written" in out + error
     assert "visma-import report" in out + error
+    assert "Report: " not in out + error
     assert code == 0
     assert (again, (project / "elsewhere" / "results.xlsx").exists()) == (0, True), later
 
@@ -301,3 +302,48 @@ def test_a_file_name_that_is_no_text_does_not_break_a_run(project: Path) -> None
 
     assert [(ended.returncode, ended.stderr[-300:]) for ended in done if ended.returncode] == []
     assert not any("\x1b" in ended.stdout + ended.stderr for ended in done)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("plan", "mapping.yaml"),
+        ("run", "mapping.yaml"),
+        ("fetch", "customer", "-o", "customers.xlsx"),
+        ("doctor",),
+        ("sandbox", "reset"),
+        ("sandbox",),
+        ("journal", "import", "journal.jsonl"),
+    ],
+    ids=" ".join,
+)
+def test_a_project_folder_that_cannot_be_written_is_said(project: Path, arguments: tuple[str, ...]) -> None:
+    """Each command that needs it names the folder, why and what to do; a file stands in its place here."""
+    (project / ".visma-import").write_text("", encoding="utf-8")
+    (project / "journal.jsonl").write_text("", encoding="utf-8")
+    code, out, error = command(*arguments, cwd=project)
+
+    assert code == 3, out + error
+    assert f"The folder {str(project / '.visma-import')!r} cannot be written" in error
+    assert "run again" in error
+
+
+def test_a_file_that_cannot_be_written_is_said_once_without_a_traceback(project: Path) -> None:
+    """`fetch` names file, reason and next step; no half-made workbook complains about itself afterwards."""
+    code, out, error = command("fetch", "customer", "-o", f"{'x' * 250}.xlsx", cwd=project)
+
+    assert code == 3, out + error
+    assert "cannot be written" in error
+    assert "Traceback" not in out + error
+    assert len(error.splitlines()) == 1
+
+
+def test_a_report_that_cannot_be_written_again_is_a_failure_of_report(project: Path) -> None:
+    """`report` has nothing else to do, so its exit code tells; no folder is named as if the report were there."""
+    run_here(project)
+    code, out, error = command("report", "--report", "mapping.yaml/report", cwd=project)
+
+    assert code == 3
+    assert "could not be written" in out + error
+    assert "'mapping.yaml/report'" in out + error
+    assert "Report: " not in out + error

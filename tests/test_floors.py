@@ -18,7 +18,7 @@ FLOORS = {
     for floor, names in enumerate(
         (
             "errors model resources stop",
-            "endpoints fields jsontext yamlfile locales sandbox grouping",
+            "endpoints fields jsontext yamlfile locales sandbox grouping atomic_file",
             "values rules schemacheck compare catalogue expect",
             "literals expression workbook target causes",
             "mapping mapping_schema project api",

@@ -218,7 +218,7 @@ def report(run_id: str | None, report_folder: Path | None, where: str | None, *,
     finally:
         journal.close()
     reporting.conclude(record, outcomes, folder, notes, reporting.Options(json=as_json, quiet=quiet))
-    return 0
+    return StartError.exit_code if folder is None else 0
 
 
 @cli.command()

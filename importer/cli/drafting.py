@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from importer.cli import screen
-from importer.errors import StartError, UsageError, WorkbookError
+from importer.errors import UsageError, WorkbookError
 
 if TYPE_CHECKING:
     from importer.drafting import Draft
@@ -97,23 +97,16 @@ def _write(target: Path, draft: "Draft", sheet: Any, *, force: bool) -> "Verdict
 
     Raises: StartError when it cannot be written.
     """
+    from importer.atomic_file import replacing
     from importer.drafting import written
     from importer.drafting.checking import check_draft
-    from importer.errors import advice_for
 
     schema = _schema(target.parent)
-    partial = target.with_name(f".{target.name}.{os.getpid()}.part")
-    try:
-        try:
-            partial.write_text(written(draft, schema), encoding="utf-8")
-            verdict = check_draft(partial, target.name, sheet)
-            with target.open("w" if force else "x", encoding="utf-8") as out:
-                out.write(written(draft, schema, verdict.said))
-        finally:
-            partial.unlink(missing_ok=True)
-    except OSError as error:
-        reason = (error.strerror or "unknown reason").lower()
-        raise StartError(f"{str(target)!r} cannot be written: {reason}. {advice_for(error)}") from None
+    with replacing(target) as partial:
+        partial.write_text(written(draft, schema), encoding="utf-8")
+        verdict = check_draft(partial, target.name, sheet)
+        partial.write_text(written(draft, schema, verdict.said), encoding="utf-8")
+        _refuse_overwriting(target, force=force)
     return verdict
 
 
@@ -175,25 +168,17 @@ def _tell(target: Path, draft: "Draft", verdict: "Verdict", *, quiet: bool) -> N
 def workbook(mapping: Path, output: Path, *, force: bool, as_json: bool, quiet: bool) -> int:
     """Make an empty import workbook from a mapping: headers, formats, drop-downs, instructions."""
     from importer import blank
+    from importer.atomic_file import replacing
     from importer.blank_mark import mark_of
     from importer.cli.inputs import print_json
-    from importer.errors import advice_for
     from importer.mapping_file import read_mapping
 
     if output.suffix.lower() != ".xlsx":
         raise UsageError(f"-o {str(output)!r}: the name must end in .xlsx.")
     parsed = read_mapping(mapping)
     _refuse_overwriting(output, force=force)
-    partial = output.with_name(f".{output.name}.{os.getpid()}.part")
-    try:
-        try:
-            columns = blank.write(parsed, partial)
-            partial.replace(output)
-        finally:
-            partial.unlink(missing_ok=True)
-    except OSError as error:
-        reason = (error.strerror or "unknown reason").lower()
-        raise StartError(f"{str(output)!r} cannot be written: {reason}. {advice_for(error)}") from None
+    with replacing(output) as partial:
+        columns = blank.write(parsed, partial)
     must = [column.header for column in columns if column.mandatory]
     if as_json:
         version, headers = mark_of(parsed).version, [column.header for column in columns]

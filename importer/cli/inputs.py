@@ -12,7 +12,7 @@ from importer import workbook as workbooks
 from importer.blank_mark import carried_mark, outdated
 from importer.causes import Catalogue, language_of, load_causes
 from importer.cli.stream import say
-from importer.errors import StartError, UsageError, WorkbookError, advice_for
+from importer.errors import UsageError, WorkbookError
 from importer.grouping import Cause
 from importer.jsontext import plain
 from importer.mapping import Mapping, parameter_values
@@ -108,8 +108,8 @@ def keep_workbook(found: Input, project: Project) -> None:
 
     Raises: WorkbookError when it is no longer what was read; StartError when the folder cannot be written.
     """
+    project.make_private()
     try:
-        project.make_private()
         digest = project.keep_workbook(found.workbook)
         if found.plan.sheet.layout is not None:
             # the copy of a text file does not tell how the mapping said it is to be read
@@ -117,10 +117,7 @@ def keep_workbook(found: Input, project: Project) -> None:
                 found.plan.sheet.layout.dump(), encoding="utf-8"
             )
     except OSError as error:
-        reason = (error.strerror or "unknown reason").lower()
-        raise StartError(
-            f"The folder {str(project.private)!r} cannot be written ({reason}); nothing was sent. {advice_for(error)}"
-        ) from None
+        raise project.unwritable(error) from None
     if digest != found.digest:
         raise WorkbookError(f"{found.workbook.name!r} was changed while it was being read. Save it, then run again.")
 

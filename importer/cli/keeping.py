@@ -154,23 +154,15 @@ def check(where: str | None, *, as_json: bool, quiet: bool) -> int:
 @_DEBUG
 def export_(file: Path, where: str | None, *, quiet: bool) -> int:
     """Write the whole journal as JSON lines, for a machine without a disk of its own."""
+    from importer.atomic_file import replacing
     from importer.journal.copying import dump
 
     with _opened(where) as found:
         lines = dump(found)
-    partial = file.with_name(f".{file.name}.{os.getpid()}.part")
-    try:
-        with os.fdopen(os.open(partial, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600), "w", encoding="utf-8") as out:
-            out.writelines(f"{line}\n" for line in lines)
-            out.flush()
-            os.fsync(out.fileno())
-        partial.replace(file)
-    except OSError as error:
-        reason = (error.strerror or "unknown reason").lower()
-        raise JournalError(f"{str(file)!r} cannot be written: {reason}. {advice_for(error)}") from None
-    finally:
-        with suppress(OSError):
-            partial.unlink(missing_ok=True)
+    with replacing(file, private=True) as partial, partial.open("w", encoding="utf-8") as out:
+        out.writelines(f"{line}\n" for line in lines)
+        out.flush()
+        os.fsync(out.fileno())
     if not quiet:
         say(f"{len(lines) - 2} rows of the journal: {file}")
     return 0

@@ -80,21 +80,15 @@ def _write(output: Path, found: Prospect, plan: SavedPlan) -> None:
     """
     from importer.report import plan_file
 
-    try:
-        if output.suffix.lower() == ".xlsx":
-            plan_file.write(output, found.forecasts, [step.name for step in found.task.steps])
-        elif output.suffix.lower() in _OTHER_KINDS:
-            raise StartError(
-                f"A plan is not written as {output.suffix}: name a workbook (-o FILE.xlsx), or what run --plan takes "
-                f"(-o FILE.plan), not {output.name!r}."
-            )
-        else:
-            plan.save(output)
-    except OSError as error:
-        reason = (error.strerror or "unknown reason").lower()
+    if output.suffix.lower() == ".xlsx":
+        plan_file.write(output, found.forecasts, [step.name for step in found.task.steps])
+    elif output.suffix.lower() in _OTHER_KINDS:
         raise StartError(
-            f"The plan cannot be written to {str(output)!r}: {reason}. Close it where it is open."
-        ) from None
+            f"A plan is not written as {output.suffix}: name a workbook (-o FILE.xlsx), or what run --plan takes "
+            f"(-o FILE.plan), not {output.name!r}."
+        )
+    else:
+        plan.save(output)
 
 
 def _data(found: Prospect, code: int) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from typing import Final
 from importer.causes import group, noun_of
 from importer.cli import screen
 from importer.cli.inputs import Input, print_json, text_of
-from importer.errors import StartError
+from importer.errors import StartError, advice_for, reason_of
 from importer.journal import Journal
 from importer.model import Outcome, RunRecord, Status
 from importer.project import Project
@@ -71,8 +71,9 @@ def report_check(given: Input, folder: Path) -> list[str]:
     try:
         return write_report(folder, checked, outcomes, given.workbook)
     except OSError as error:
-        reason = (error.strerror or "unknown reason").lower()
-        raise StartError(f"The report cannot be written into {str(folder)!r}: {reason}.") from None
+        raise StartError(
+            f"The report cannot be written into {str(folder)!r}: {reason_of(error)}. {advice_for(error)}"
+        ) from None
 
 
 def conclude(
@@ -125,17 +126,18 @@ def report_folder(project: Project, name: str, started_at: str, own_id: str) -> 
     return project.reports / f"{safe}-{stamp}-{own_id}"
 
 
-def rebuild_report(journal: Journal, run_id: str, project: Project, folder: Path | None) -> tuple[Path, list[str]]:
-    """Write a run's report from what the journal holds."""
+def rebuild_report(
+    journal: Journal, run_id: str, project: Project, folder: Path | None
+) -> tuple[Path | None, list[str]]:
+    """Write a run's report from what the journal holds; return where it is, if it could be written, and notes."""
     record = journal.run(run_id)
     outcomes = journal.outcomes(run_id)
     if folder is None:
         folder = report_folder(project, record.mapping_name, record.started_at, record.run_id)
     copy = project.workbook_copy(record.workbook_sha256)
     try:
-        notes = write_report(folder, record, outcomes, copy if copy.exists() else None)
+        return folder, write_report(folder, record, outcomes, copy if copy.exists() else None)
     except OSError as error:
-        reason = (error.strerror or "unknown reason").lower()
-        advice = "close results.xlsx where it is open, or make room, then say"
-        notes = [f"The report could not be written ({reason}): {advice} visma-import report {record.run_id}"]
-    return folder, notes
+        advice = f"see that you may write into {str(folder)!r}, that there is room and results.xlsx is not open, then"
+        told = f"The report could not be written ({reason_of(error)}): {advice} say visma-import report {record.run_id}"
+        return None, [told]

@@ -1,6 +1,5 @@
 """Write a plan as a workbook: what would become of each document, the control totals, and what is wrong."""
 
-import os
 import re
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
@@ -12,6 +11,7 @@ from openpyxl.cell import WriteOnlyCell
 from openpyxl.styles import Alignment, Font, PatternFill
 from openpyxl.utils import get_column_letter
 
+from importer.atomic_file import replacing
 from importer.expect import Expectation
 from importer.forecast import ACTIONS, NOT_KNOWN, Amount, Forecast, action
 from importer.grouping import letters, title_of
@@ -37,19 +37,13 @@ Content = str | int | Decimal | None
 def write(file: Path, forecasts: Sequence[Forecast], names: Sequence[str]) -> None:
     """Write the workbook, whole or not at all; of several steps, by their names, three sheets for each.
 
-    Raises: OSError when the file cannot be written.
+    Raises: StartError when the file cannot be written.
     """
-    partial = file.with_name(f".{file.name}.{os.getpid()}.part")
-    # before anything is made that could not be put anywhere
-    partial.touch()
-    try:
+    with replacing(file) as partial:
         book: Any = Workbook(write_only=True)
         for number, (forecast, name) in enumerate(zip(forecasts, names, strict=True), start=1):
             _fill(book, forecast, f"{number} {{}} {name}" if len(forecasts) > 1 else "{}")
         save(book, partial)
-        partial.replace(file)
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 def _fill(book: Any, forecast: Forecast, title: str) -> None:
