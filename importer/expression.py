@@ -27,6 +27,7 @@ from jinja2.environment import TemplateExpression
 from jinja2.exceptions import SecurityError
 from jinja2.ext import Extension
 from jinja2.lexer import Token, TokenStream
+from jinja2.meta import find_undeclared_variables
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from importer.model import CellValue, Fault
@@ -187,6 +188,8 @@ class Expression:
     headers: frozenset[str]
     #: parameters it names as param.name
     params: frozenset[str]
+    #: names it uses that nothing has
+    unknown: frozenset[str]
     #: True where the whole is one {{ expression }}, whose value keeps its type
     typed: bool
     _run: TemplateExpression | Template
@@ -270,12 +273,14 @@ def compile_expression(source: str) -> Expression:
         run = (
             environment.compile_expression(inner, undefined_to_none=False) if inner else environment.from_string(source)
         )
+        unknown = find_undeclared_variables(tree) - {"row", "param", *environment.globals}
     except TemplateSyntaxError as error:
-        raise ValueError(f"The template {source!r} is not valid: {error.message or 'unexpected end'}.") from None
+        reason = (error.message or "unexpected end").rstrip(".")
+        raise ValueError(f"The template {source!r} is not valid: {reason}.") from None
     except (RecursionError, TypeError, AssertionError) as error:
         raise ValueError(f"The template {source!r} cannot be used: {error}.") from None
     headers, params = _names(tree)
-    return Expression(source, headers, params, inner is not None, run)
+    return Expression(source, headers, params, frozenset(unknown), inner is not None, run)
 
 
 def _single(tree: nodes.Template, source: str) -> str | None:

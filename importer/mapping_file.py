@@ -311,6 +311,9 @@ class _Reader:
         except ValueError as error:
             self.fault(place, str(error))
             return None
+        for name in sorted(expression.unknown):
+            hint = f"Write row['{name}'] for the column, param.{name} for the parameter."
+            self.fault(place, f"The template {text!r} uses {name!r}, which is nothing by itself.", hint)
         if typed and not expression.typed:
             self.fault(
                 place,

@@ -113,7 +113,7 @@ def _words(error: ValidationError, data: Any) -> list[Wording]:
     value: Any = error.instance
     schema: Any = error.schema
     if word == "additionalProperties":
-        return [_unknown_key(path, key, schema) for key in value if _extra(key, schema)]
+        return [_unknown_key(path, key, value[key], schema) for key in value if _extra(key, schema)]
     if word == "required":
         wanted: Any = error.validator_value
         missing = [key for key in wanted if key not in value]
@@ -133,14 +133,13 @@ def _extra(key: str, schema: Any) -> bool:
     return key not in schema.get("properties", {})
 
 
-def _unknown_key(path: YamlPath, key: str, schema: Any) -> Wording:
+def _unknown_key(path: YamlPath, key: str, value: object, schema: Any) -> Wording:
     where = f"in {_place(path)}" if path else "at the top of the file"
-    return (
-        (*path, key),
-        True,
-        f"{key!r} is not known {where}.",
-        did_you_mean(key, list(schema.get("properties", {}))),
-    )
+    hint = did_you_mean(key, list(schema.get("properties", {})))
+    if value == "" and not hint.startswith("Did you mean"):
+        # as in {value: 1,05}
+        hint = f"Within {{ }} a comma begins a new entry: put a value that holds one in quotes. {hint}".rstrip()
+    return (*path, key), True, f"{key!r} is not known {where}.", hint
 
 
 def _value_words(word: object, error: ValidationError) -> tuple[str, str]:

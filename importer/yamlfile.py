@@ -12,12 +12,31 @@ from typing import Any
 
 import yaml
 
-from importer.errors import MappingError
+from importer.errors import MappingError, reason_of
 
 #: One step to a value: a key of a mapping, or a position in a list.
 Step = str | int
 YamlPath = tuple[Step, ...]
 
+#: How workbooks begin: a zip archive, and Excel's older files.
+_WORKBOOKS = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")
+_SPECIAL = "Put a value that begins with a special character such as @ % * & { [ - in quotes."
+#: What to do, by words of what PyYAML says; the first that is met counts.
+_ADVICE = (
+    (
+        "mapping values are not allowed",
+        "Put a value that holds ': ' in quotes, and indent what belongs together alike.",
+    ),
+    ("quoted scalar", "Close the quote that begins here."),
+    ("simple key", "Write name: value, with a space after the colon."),
+    ("found '<scalar>'", "Put all of the value in quotes, and double a quote that stands within it."),
+    ("<block end>", "Indent the line like those that it belongs with."),
+    ("flow", "Close each { and [, and put a text that holds one of , : { } [ ] in quotes."),
+    ("cannot start any token", _SPECIAL),
+    ("sequence entries are not allowed", _SPECIAL),
+    ("alias", _SPECIAL),
+    ("anchor", _SPECIAL),
+)
 _MAX_BYTES = 1_000_000
 _MAX_DEPTH = 40
 _MAX_ALIASES = 200
@@ -141,8 +160,11 @@ def _text(path: Path, name: str) -> str:
     try:
         raw = path.read_bytes()
     except OSError as error:
-        reason = (error.strerror or "unknown reason").lower()
-        raise _failure([FileFault(file=name, message=f"The file cannot be read: {reason}.")]) from None
+        message = f"The file cannot be read: {reason_of(error)}."
+        raise _failure([FileFault(file=name, message=message, hint=_instead(path))]) from None
+    if raw.startswith(_WORKBOOKS):
+        hint = "Name the mapping first, then the workbook."
+        raise _failure([FileFault(file=name, message="This is a workbook, not a YAML file.", hint=hint)])
     if len(raw) > _MAX_BYTES:
         raise _failure([FileFault(file=name, message=f"The file is larger than {_MAX_BYTES:,} bytes.")])
     try:
@@ -153,6 +175,15 @@ def _text(path: Path, name: str) -> str:
         raise _failure(
             [FileFault(file=name, message="The file is not UTF-8 text.", mark=Mark(line, 1), hint=hint)]
         ) from None
+
+
+def _instead(path: Path) -> str:
+    """Return which file may be meant where one cannot be read."""
+    if path.is_dir():
+        return "Name a file in it."
+    there = [near.name for near in path.parent.glob("*.y*ml")] if path.parent.is_dir() else []
+    near = get_close_matches(path.name, there, n=1)
+    return f"Did you mean {near[0]!r}?" if near else "Name a file that is there and that you may read."
 
 
 def _bound(text: str, file: YamlFile) -> None:
@@ -186,16 +217,17 @@ def _mark(mark: Any) -> Mark:
 
 def _syntax(file: YamlFile, error: yaml.MarkedYAMLError) -> FileFault:
     problem = (error.problem or "this is not YAML").replace("\n", " ")
-    place = error.problem_mark or error.context_mark
-    mark = _mark(place)
+    told = f"{error.context or ''}: {problem}"
+    # what is never closed is noticed far below: it is told where it begins
+    begun = any(words in told for words in ("quoted scalar", "simple key", "<stream end>"))
+    mark = _mark(error.context_mark if begun else error.problem_mark or error.context_mark)
     line = file.lines[mark.line - 1] if 0 < mark.line <= len(file.lines) else ""
-    hint = ""
     if "\t" in line[: mark.column]:
         hint = "Indent with spaces; YAML does not allow tabs."
-    elif "mapping values are not allowed" in problem:
-        hint = "Put a value that holds ': ' in quotes, and check that the lines above are indented alike."
-    elif "cannot start any token" in problem or "alias" in problem or "anchor" in problem:
-        hint = "Put a value that begins with a special character such as @ % * & { [ in quotes."
+    elif "flow" in told and "{{" in line:
+        hint = "Put a value that begins with {{ in quotes."
+    else:
+        hint = next((advice for words, advice in _ADVICE if words in told), "")
     return file.fault_at(mark, f"This is not valid YAML: {problem}.", hint)
 
 
