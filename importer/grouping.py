@@ -75,6 +75,7 @@ TITLES: Final[Dictionary[str, str]] = {
     "hidden_rows_kept": "Hidden rows are imported",
     "hidden_rows_left": "Hidden rows are left out",
     "workbook_note": "How the file was read",
+    "no_rows": "No rows",
     "template_other_mapping": "Workbook made for another mapping",
     "template_outdated": "Workbook made from an earlier mapping",
 }

@@ -138,8 +138,12 @@ def hidden_rows_used(mapping: Mapping, sheet: Sheet) -> list[Problem]:
 
 
 def file_notes(sheet: Sheet) -> list[Problem]:
-    """Pass on what the reader of the file has to say, such as the encoding that it found."""
-    return [Problem(sheet=sheet.name, code="workbook_note", message=note) for note in sheet.notes]
+    """Pass on what the reader of the file says, such as the encoding that it found; say where there are no rows."""
+    found = [Problem(sheet=sheet.name, code="workbook_note", message=note) for note in sheet.notes]
+    if all(row.blank for row in sheet.rows):
+        message = f"There are no rows below the headers in row {sheet.header_row}, so nothing would be sent. Check that"
+        found.append(Problem(sheet=sheet.name, code="no_rows", message=f"{message} this is the sheet that is meant."))
+    return found
 
 
 def below_zero(mapping: Mapping, sheet: Sheet, documents: Iterable[Document]) -> list[Problem]:

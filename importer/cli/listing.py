@@ -32,7 +32,8 @@ def findings(out: Console, plan: Plan, *, quiet: bool) -> None:
 def warnings(out: Console, plan: Plan) -> None:
     """Print the warnings of a plan: what nobody has to correct."""
     if plan.warnings:
-        out.print(f"[bold cyan]{screen.counted(len(plan.warnings), 'warning')}[/] (they hold nothing back):")
+        who = "it holds" if len(plan.warnings) == 1 else "they hold"
+        out.print(f"[bold cyan]{screen.counted(len(plan.warnings), 'warning')}[/] ({who} nothing back):")
         _each(out, plan.warnings, plan.sheet.headers, _MAX_WARNINGS)
         out.print()
 

@@ -223,7 +223,8 @@ def _announce(out: Any, given: Input, target: Target, documents: Sequence[Docume
     name, sheet = given.workbook.name, given.plan.sheet
     left = {status: sum(document.status is status for document in documents) for status in Status}
     others = "".join(f", {count:,} {status.value.replace('_', ' ')}" for status, count in left.items() if count)
-    out.print(f"{name}, sheet {sheet.name}: {given.plan.rows_read:,} rows, {len(documents):,} documents.", markup=False)
+    rows, every = screen.counted(given.plan.rows_read, "row"), screen.counted(len(documents), "document")
+    out.print(f"{name}, sheet {sheet.name}: {rows}, {every}.", markup=False)
     out.print(f"To send: {what(given.mapping, documents)}{others}.", markup=False)
     screen.totals(out, given.plan.totals)
     listing.warnings(out, given.plan)

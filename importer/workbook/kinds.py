@@ -15,6 +15,8 @@ TEXT_ENDINGS: Final = (".csv", ".tsv", ".txt")
 _OLE: Final = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 #: A file in the archive, or the end of an empty one; two letters alone may be the first header of a text.
 _ZIP: Final = (b"PK\x03\x04", b"PK\x05\x06")
+#: What Excel puts before the name of a workbook for the file that it leaves beside it while it is open.
+_OPEN_ELSEWHERE: Final = "~$"
 _ODS: Final = b"application/vnd.oasis.opendocument.spreadsheet"
 _MARKS: Final = (b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff")
 #: How other files begin that are given under the name of a table by mistake.
@@ -37,6 +39,8 @@ def kind_of(file: Path, name: str) -> Kind:
 
     Raises: WorkbookError when it cannot be opened or is nothing that can be read.
     """
+    if name.startswith(_OPEN_ELSEWHERE):
+        raise WorkbookError(f"{name!r} only marks that Excel has a workbook open. Name {name[2:]!r} itself.")
     try:
         with file.open("rb") as handle:
             start = handle.read(4096)
