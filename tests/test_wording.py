@@ -58,3 +58,35 @@ def test_the_file_that_marks_an_open_workbook_is_told_as_that(tmp_path: Path, co
         workbook.read(tmp_path / "~$rows.xlsx")
     with pytest.raises(WorkbookError, match=r"Name 'rows\.xlsx' itself"):
         find_sheet(tmp_path / "~$rows.xlsx", read_words(), sheet=None, header_row=None)
+
+
+def test_help_lists_each_command_with_its_whole_sentence(tmp_path: Path) -> None:
+    """No line ends in dots, also on a terminal of 80 columns."""
+    for group in ((), ("journal",), ("sandbox",)):
+        said = command(*group, "--help", cwd=tmp_path)[1]
+
+        assert "..." not in said.replace("[ARGS]...", "")
+        assert max(map(len, said.splitlines())) <= 80
+
+
+@pytest.mark.parametrize(
+    "arguments", [("run", "--limit", "0"), ("run",), ("unheard-of",), ("check", "m.yaml", "--unheard-of")], ids=" ".join
+)
+def test_a_mistake_on_the_command_line_is_json_with_json(tmp_path: Path, arguments: tuple[str, ...]) -> None:
+    """A program that asks for JSON gets it whatever is wrong, with the exit code; a person still reads the usage."""
+    code, out, error = command(*arguments, "--json", cwd=tmp_path)
+    data = json.loads(out)
+
+    assert (code, data["exit_code"]) == (2, 2)
+    assert data["errors"][0]["message"] in error.replace("\n", " ")
+
+
+def test_the_journal_is_carried_with_json_too(tmp_path: Path) -> None:
+    """`--json` is taken everywhere: export and import say what they did in JSON, and nothing else on stdout."""
+    project = make_project(tmp_path / "p", invoice_rows(2))
+    command("run", "mapping.yaml", cwd=project)
+    code, out, _ = command("journal", "export", "journal.jsonl", "--json", cwd=project)
+    merged, told, _ = command("journal", "import", "journal.jsonl", "--json", "--journal", "other.db", cwd=project)
+
+    assert (code, json.loads(out)["file"], json.loads(out)["rows"] > 0) == (0, "journal.jsonl", True)
+    assert (merged, json.loads(told)["exit_code"], sum(json.loads(told)["added"].values()) > 0) == (0, 0, True)

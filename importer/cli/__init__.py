@@ -6,6 +6,7 @@ people. Everything heavy is imported where it is used, so that the program start
 
 import traceback
 from collections.abc import Sequence
+from typing import Any
 
 import click
 
@@ -22,6 +23,8 @@ def run_command(arguments: Sequence[str]) -> int:
     except click.exceptions.Exit as error:
         return error.exit_code
     except click.ClickException as error:
+        if "--json" in arguments:
+            _print_errors(error.exit_code, [{"message": error.format_message()}])
         error.show()
         return error.exit_code
     except (click.Abort, KeyboardInterrupt):
@@ -49,12 +52,18 @@ def _show_failure(error: ImportFailed, arguments: Sequence[str]) -> None:
     if "--debug" in arguments:
         traceback.print_exc()
     if "--json" in arguments:
-        from importer.cli.inputs import fault_row, print_json
+        from importer.cli.inputs import fault_row
 
         listed = [fault_row(fault) for fault in getattr(error, "errors", ())] or [{"message": str(error)}]
-        print_json({"exit_code": error.exit_code, "errors": listed, "problems": [], "warnings": []})
+        _print_errors(error.exit_code, listed)
     from importer.cli.screen import printable
 
     _tell(printable(str(error)))
     if isinstance(error, MappingError) and len(error.errors) > 1:
         _tell(f"{len(error.errors)} mistakes in the mapping.")
+
+
+def _print_errors(code: int, listed: list[dict[str, Any]]) -> None:
+    from importer.cli.inputs import print_json
+
+    print_json({"exit_code": code, "errors": listed, "problems": [], "warnings": []})

@@ -9,8 +9,8 @@ import click
 
 from importer import __version__
 from importer.cli.drafting import init, workbook
-from importer.cli.keeping import JOURNAL as _JOURNAL
 from importer.cli.keeping import history, journal
+from importer.cli.options import FILE, JOURNAL, Command, target_option, with_options
 from importer.cli.reading import doctor, fetch
 from importer.cli.stream import say
 from importer.cli.testing import test
@@ -20,22 +20,16 @@ from importer.stop_rules import StopRules
 _PORT: Final = 8377
 #: As many connections as the client keeps.
 MAX_WORKERS: Final = 32
-_FILE = click.Path(path_type=Path)
-_EVERYWHERE = (
-    click.option("--json", "as_json", is_flag=True, help="Machine-readable on stdout, nothing else there."),
-    click.option("--quiet", is_flag=True, help="Only what matters."),
-    click.option("--debug", is_flag=True, expose_value=False, help="Show where a failure came from."),
-)
 _INPUT = (
-    click.argument("mapping", type=_FILE),
-    click.argument("workbook", required=False, type=_FILE),
+    click.argument("mapping", type=FILE),
+    click.argument("workbook", required=False, type=FILE),
     click.option("--param", multiple=True, metavar="NAME=VALUE", help="A parameter of the mapping (repeatable)."),
     click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Only the first N documents."),
     click.option("--only", multiple=True, metavar="KEY", help="Only the document with this key (repeatable)."),
     click.option("--step", metavar="NAME", help="Only this step of a migration."),
 )
-_REPORT = click.option("--report", "report_folder", type=_FILE, metavar="DIR", help="The folder of the report.")
-_TARGET = click.option("--target", metavar="NAME", help="Where to send to; default: as targets.yaml says, or sandbox.")
+_REPORT = click.option("--report", "report_folder", type=FILE, metavar="DIR", help="The folder of the report.")
+_TARGET = target_option("Where to send to")
 _SETTLE_AFTER = click.option(
     "--settle-after",
     type=click.IntRange(min=0),
@@ -53,18 +47,11 @@ _WORKERS = click.option(
     help="How many documents to send at a time; those of one customer go one after the other.",
 )
 
-Command = Callable[..., Any]
 
-
-def _with(*options: Callable[[Command], Command]) -> Callable[[Command], Command]:
-    """Return a decorator that gives a command options, shown in this order."""
-
-    def decorate(command: Command) -> Command:
-        for option in reversed(options):
-            command = option(command)
-        return command
-
-    return decorate
+def _most(name: str, default: int, what: str) -> Callable[[Command], Command]:
+    """Return the option that says after how many of something a run ends early."""
+    told = f"Stop after so many {what}."
+    return click.option(name, type=click.IntRange(min=1), default=default, show_default=True, metavar="N", help=told)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -74,7 +61,7 @@ def cli() -> None:
 
 
 @cli.command()
-@_with(*_INPUT, _REPORT, *_EVERYWHERE)
+@with_options(*_INPUT, _REPORT)
 def check(report_folder: Path | None, *, as_json: bool, quiet: bool, **given: Any) -> int:
     """Read everything, render every body, show all problems at once. Sends nothing, opens no socket."""
     from importer.cli.checking import check_task
@@ -84,21 +71,20 @@ def check(report_folder: Path | None, *, as_json: bool, quiet: bool, **given: An
 
 
 @cli.command()
-@_with(
+@with_options(
     *_INPUT,
     _TARGET,
     _WORKERS,
     _SETTLE_AFTER,
-    _JOURNAL,
+    JOURNAL,
     click.option(
         "-o",
         "--output",
-        type=_FILE,
+        type=FILE,
         multiple=True,
         metavar="FILE",
         help="Save the plan for run --plan; as a workbook for people where FILE ends in .xlsx (repeatable).",
     ),
-    *_EVERYWHERE,
 )
 def plan(
     target: str | None,
@@ -111,7 +97,10 @@ def plan(
     quiet: bool,
     **given: Any,
 ) -> int:
-    """Show what a run would do with each document, and how long it would take. Reads only."""
+    """Show what a run would do with each document. Reads only.
+
+    With totals and how long it would take.
+    """
     from importer.cli import planning, sending
     from importer.cli.task import read_task
     from importer.saved_plan import arguments
@@ -126,10 +115,10 @@ def plan(
 
 
 @cli.command()
-@_with(
-    click.argument("mapping", required=False, type=_FILE),
+@with_options(
+    click.argument("mapping", required=False, type=FILE),
     *_INPUT[1:],
-    click.option("--plan", type=_FILE, metavar="FILE", help="Send exactly what this saved plan holds, once."),
+    click.option("--plan", type=FILE, metavar="FILE", help="Send exactly what this saved plan holds, once."),
     _TARGET,
     click.option("--skip-invalid", is_flag=True, help="Send the good documents although others are invalid."),
     click.option(
@@ -138,25 +127,10 @@ def plan(
     click.option("--yes", is_flag=True, help="Ask nothing; needed where there is no terminal to ask at."),
     _WORKERS,
     _SETTLE_AFTER,
-    click.option(
-        "--max-same-rejections",
-        type=click.IntRange(min=1),
-        default=StopRules().same_rejections,
-        show_default=True,
-        metavar="N",
-        help="Stop after so many equal rejections in a row.",
-    ),
-    click.option(
-        "--max-unreachable",
-        type=click.IntRange(min=1),
-        default=StopRules().unreachable,
-        show_default=True,
-        metavar="N",
-        help="Stop after so many tries while the host cannot be reached.",
-    ),
+    _most("--max-same-rejections", StopRules().same_rejections, "equal rejections in a row"),
+    _most("--max-unreachable", StopRules().unreachable, "tries while the host cannot be reached"),
     _REPORT,
-    _JOURNAL,
-    *_EVERYWHERE,
+    JOURNAL,
 )
 def run(
     target: str | None,
@@ -199,9 +173,12 @@ def run(
 
 @cli.command()
 @click.argument("run_id", required=False, metavar="[RUN]")
-@_with(_REPORT, _JOURNAL, *_EVERYWHERE)
+@with_options(_REPORT, JOURNAL)
 def report(run_id: str | None, report_folder: Path | None, where: str | None, *, as_json: bool, quiet: bool) -> int:
-    """Write a run's report again from the journal; without RUN, of the latest run."""
+    """Write a run's report again from the journal.
+
+    Without RUN, of the latest run.
+    """
     from importer.cli import reporting
     from importer.journal import open_journal
     from importer.project import project_here
@@ -222,7 +199,7 @@ def report(run_id: str | None, report_folder: Path | None, where: str | None, *,
 
 
 @cli.command()
-@_with(
+@with_options(
     click.option("--key", metavar="KEY", help="Settle this document by your own word."),
     click.option("--endpoint", metavar="NAME", help="Its endpoint, where the key stands for several documents."),
     click.option("--run", "run_id", metavar="RUN", help="Settle all documents of this run by your own word."),
@@ -233,8 +210,7 @@ def report(run_id: str | None, report_folder: Path | None, where: str | None, *,
     _SETTLE_AFTER,
     click.option("--yes", is_flag=True, help="Ask nothing."),
     _TARGET,
-    _JOURNAL,
-    *_EVERYWHERE,
+    JOURNAL,
 )
 def resolve(
     key: str | None,
@@ -248,7 +224,10 @@ def resolve(
     quiet: bool,
     **rest: Any,
 ) -> int:
-    """Settle unknown documents by looking them up, or by your word: --key KEY --accepted NUMBER or --not-there."""
+    """Settle unknown documents by looking them up, or by your word.
+
+    By your word: --key KEY or --run RUN, with --accepted [NUMBER] or --not-there.
+    """
     from importer.cli import settling
     from importer.journal import open_journal
     from importer.project import project_here
@@ -289,9 +268,9 @@ cli.add_command(doctor)
 
 @cli.command()
 @click.argument("name", required=False)
-@_with(*_EVERYWHERE)
+@with_options()
 def endpoints(name: str | None, *, as_json: bool, quiet: bool) -> int:  # noqa: ARG001 - nothing to be quiet of
-    """List the endpoints; with a NAME, its fields, their types and its template."""
+    """List the endpoints, or one with its fields and template."""
     from importer import catalogue
     from importer.cli.inputs import print_json
     from importer.endpoints import table
@@ -312,7 +291,7 @@ def endpoints(name: str | None, *, as_json: bool, quiet: bool) -> int:  # noqa: 
 
 
 @cli.group(invoke_without_command=True)
-@_with(
+@with_options(
     click.option(
         "--port", type=click.IntRange(1, 65535), default=_PORT, show_default=True, help="The port to serve on."
     ),
@@ -331,7 +310,7 @@ def endpoints(name: str | None, *, as_json: bool, quiet: bool) -> int:  # noqa: 
 )
 @click.pass_context
 def sandbox(context: click.Context, /, port: int, **wanted: Any) -> int:
-    """Serve the simulated API of this project on a loopback port, until Ctrl-C."""
+    """Serve the simulated API of this project until Ctrl-C."""
     if context.invoked_subcommand is not None:
         return 0
     from importer.cli.rehearsal import settings

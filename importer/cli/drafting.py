@@ -7,29 +7,25 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from importer.cli import screen
+from importer.cli.options import FILE, with_options
 from importer.errors import UsageError, WorkbookError
 
 if TYPE_CHECKING:
     from importer.drafting import Draft
     from importer.drafting.checking import Verdict
 
-_FILE = click.Path(path_type=Path)
 _FORCE = click.option("--force", is_flag=True, help="Overwrite the file, where there is one.")
-_JSON = click.option("--json", "as_json", is_flag=True, help="Machine-readable on stdout, nothing else there.")
-_QUIET = click.option("--quiet", is_flag=True, help="Only what matters.")
-_DEBUG = click.option("--debug", is_flag=True, expose_value=False, help="Show where a failure came from.")
 
 
 @click.command()
-@click.argument("workbook", type=_FILE)
-@click.option("--endpoint", required=True, metavar="NAME", help="What each document becomes; see: endpoints.")
-@click.option("-o", "--output", type=_FILE, metavar="FILE", help="The draft; default: beside the workbook.")
-@click.option("--sheet", metavar="NAME", help="The sheet, where several are visible.")
-@click.option("--header-row", type=click.IntRange(min=1), metavar="N", help="The row of the headers, if not found.")
-@_FORCE
-@_JSON
-@_QUIET
-@_DEBUG
+@with_options(
+    click.argument("workbook", type=FILE),
+    click.option("--endpoint", required=True, metavar="NAME", help="What each document becomes; see: endpoints."),
+    click.option("-o", "--output", type=FILE, metavar="FILE", help="The draft; default: beside the workbook."),
+    click.option("--sheet", metavar="NAME", help="The sheet, where several are visible."),
+    click.option("--header-row", type=click.IntRange(min=1), metavar="N", help="The row of the headers, if not found."),
+    _FORCE,
+)
 def init(
     workbook: Path,
     endpoint: str,
@@ -41,7 +37,10 @@ def init(
     as_json: bool,
     quiet: bool,
 ) -> int:
-    """Draft a mapping from a workbook; what is not sure stands in it behind a #, with the reason."""
+    """Draft a mapping from a workbook.
+
+    What is not sure stands in it behind a #, with the reason.
+    """
     from importer import drafting
     from importer.cli.inputs import print_json
     from importer.endpoints import table
@@ -159,14 +158,16 @@ def _tell(target: Path, draft: "Draft", verdict: "Verdict", *, quiet: bool) -> N
 
 
 @click.command()
-@click.argument("mapping", type=_FILE)
-@click.option("-o", "--output", type=_FILE, required=True, metavar="FILE.xlsx", help="The workbook to make.")
-@_FORCE
-@_JSON
-@_QUIET
-@_DEBUG
+@with_options(
+    click.argument("mapping", type=FILE),
+    click.option("-o", "--output", type=FILE, required=True, metavar="FILE.xlsx", help="The workbook to make."),
+    _FORCE,
+)
 def workbook(mapping: Path, output: Path, *, force: bool, as_json: bool, quiet: bool) -> int:
-    """Make an empty import workbook from a mapping: headers, formats, drop-downs, instructions."""
+    """Make an empty import workbook from a mapping.
+
+    With headers, formats, drop-downs and instructions.
+    """
     from importer import blank
     from importer.atomic_file import replacing
     from importer.blank_mark import mark_of

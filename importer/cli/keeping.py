@@ -10,23 +10,13 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from importer.cli import screen
+from importer.cli.options import FILE, JOURNAL, with_options
 from importer.cli.stream import say
-from importer.errors import JournalError, StartError, advice_for
+from importer.errors import JournalError, StartError, reason_of
 from importer.model import Outcome, RunRecord, Status
 
 if TYPE_CHECKING:
     from importer.journal import Journal
-
-JOURNAL = click.option(
-    "--journal",
-    "where",
-    metavar="PATH|URL",
-    envvar="VISMA_IMPORT_JOURNAL",
-    help="The journal: a file, or postgresql+psycopg://USER@HOST/DATABASE.",
-)
-_JSON = click.option("--json", "as_json", is_flag=True, help="Machine-readable on stdout, nothing else there.")
-_QUIET = click.option("--quiet", is_flag=True, help="Only what matters.")
-_DEBUG = click.option("--debug", is_flag=True, expose_value=False, help="Show where a failure came from.")
 
 
 @contextmanager
@@ -65,18 +55,20 @@ class _Wanted:
 
 
 @click.command()
-@click.option("--mapping", metavar="NAME", help="Only runs of this mapping, by its name or its file's.")
-@click.option("--target", metavar="NAME", help="Only runs to this target.")
-@click.option("--since", type=click.DateTime(["%Y-%m-%d"]), metavar="DATE", help="Only runs from this day on (UTC).")
-@click.option(
-    "--status", type=click.Choice([status.value for status in Status]), help="Only runs with such a document."
+@with_options(
+    click.option("--mapping", metavar="NAME", help="Only runs of this mapping, by its name or its file's."),
+    click.option("--target", metavar="NAME", help="Only runs to this target."),
+    click.option("--since", type=click.DateTime(["%Y-%m-%d"]), metavar="DATE", help="Only runs since that day (UTC)."),
+    click.option(
+        "--status",
+        type=click.Choice([status.value for status in Status]),
+        metavar="STATUS",
+        help=f"Only runs with such a document: {', '.join(Status)}.",
+    ),
+    click.option("--key", metavar="KEY", help="Only runs that had this document, with what became of it."),
+    click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Only the latest N."),
+    JOURNAL,
 )
-@click.option("--key", metavar="KEY", help="Only runs that had this document, with what became of it.")
-@click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Only the latest N.")
-@JOURNAL
-@_JSON
-@_QUIET
-@_DEBUG
 def history(where: str | None, key: str | None, *, as_json: bool, quiet: bool, **given: Any) -> int:  # noqa: ARG001 - nothing to be quiet of
     """List the runs of this project, the latest first."""
     from importer.cli.inputs import print_json
@@ -118,14 +110,11 @@ def _tell_outcome(out: Any, outcome: Outcome) -> None:
 
 @click.group()
 def journal() -> None:
-    """Look whether the journal is sound, and carry it from one machine to another."""
+    """Look whether the journal is sound; carry it elsewhere."""
 
 
 @journal.command()
-@JOURNAL
-@_JSON
-@_QUIET
-@_DEBUG
+@with_options(JOURNAL)
 def check(where: str | None, *, as_json: bool, quiet: bool) -> int:
     """Look whether the journal is sound."""
     from importer.cli.inputs import print_json
@@ -148,13 +137,14 @@ def check(where: str | None, *, as_json: bool, quiet: bool) -> int:
 
 
 @journal.command("export")
-@click.argument("file", type=click.Path(path_type=Path))
-@JOURNAL
-@_QUIET
-@_DEBUG
-def export_(file: Path, where: str | None, *, quiet: bool) -> int:
-    """Write the whole journal as JSON lines, for a machine without a disk of its own."""
+@with_options(click.argument("file", type=FILE), JOURNAL)
+def export_(file: Path, where: str | None, *, as_json: bool, quiet: bool) -> int:
+    """Write the whole journal as JSON lines.
+
+    For a machine without a disk of its own.
+    """
     from importer.atomic_file import replacing
+    from importer.cli.inputs import print_json
     from importer.journal.copying import dump
 
     with _opened(where) as found:
@@ -163,18 +153,22 @@ def export_(file: Path, where: str | None, *, quiet: bool) -> int:
         out.writelines(f"{line}\n" for line in lines)
         out.flush()
         os.fsync(out.fileno())
-    if not quiet:
-        say(f"{len(lines) - 2} rows of the journal: {file}")
+    rows = len(lines) - 2
+    if as_json:
+        print_json({"exit_code": 0, "file": str(file), "rows": rows})
+    elif not quiet:
+        say(f"{screen.counted(rows, 'row')} of the journal: {file}")
     return 0
 
 
 @journal.command("import")
-@click.argument("file", type=click.Path(path_type=Path))
-@JOURNAL
-@_QUIET
-@_DEBUG
-def import_(file: Path, where: str | None, *, quiet: bool) -> int:
-    """Take an exported journal into this one; what is here already stays, and nothing is there twice."""
+@with_options(click.argument("file", type=FILE), JOURNAL)
+def import_(file: Path, where: str | None, *, as_json: bool, quiet: bool) -> int:
+    """Take an exported journal into this one.
+
+    What is here already stays, and nothing is there twice.
+    """
+    from importer.cli.inputs import print_json
     from importer.journal.copying import merge
 
     try:
@@ -182,13 +176,13 @@ def import_(file: Path, where: str | None, *, quiet: bool) -> int:
             # not `splitlines`: a value may hold what it takes for the end of a line
             lines = list(opened)
     except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or "it is no text"
-        raise JournalError(
-            f"{str(file)!r} cannot be read: {reason.lower()}. Name a file that 'visma-import journal export' wrote."
-        ) from None
+        reason = reason_of(error) if isinstance(error, OSError) else "it is no text"
+        raise JournalError(f"{str(file)!r} cannot be read: {reason}. Name what 'journal export' wrote.") from None
     with _opened(where, create=True) as found:
         merged = merge(found, lines, file.name)
-    if not quiet:
+    if as_json:
+        print_json({"exit_code": 0, "added": merged.added, "updated": merged.updated})
+    elif not quiet:
         added = ", ".join(screen.counted(count, name) for name, count in merged.added.items())
         say(f"New: {added}. Brought up to date: {merged.updated}.")
     return 0

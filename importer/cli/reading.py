@@ -7,6 +7,7 @@ from typing import Any, Final
 import click
 
 from importer.cli import screen
+from importer.cli.options import FILE, target_option, with_options
 from importer.errors import StartError, UsageError
 from importer.stop import Stop
 
@@ -16,10 +17,7 @@ _SHORT: Final = {
     "period": "financialPeriod=",
     "project": "project=",
 }
-_TARGET = click.option("--target", metavar="NAME", help="Where to read; default: as targets.yaml says, or sandbox.")
-_JSON = click.option("--json", "as_json", is_flag=True, help="Machine-readable on stdout, nothing else there.")
-_QUIET = click.option("--quiet", is_flag=True, help="Only what matters.")
-_DEBUG = click.option("--debug", is_flag=True, expose_value=False, help="Show where a failure came from.")
+_TARGET = target_option("Where to read")
 
 
 @dataclass
@@ -39,29 +37,29 @@ class ReadProgress(screen.RunProgress):
 
 
 @click.command()
-@click.argument("resource")
-@click.option("-o", "--output", type=click.Path(path_type=Path), required=True, help="A .xlsx, .csv or .jsonl file.")
-@click.option("--since", metavar="DATE", help="Changed since then: 2025-01-14 or 2025-01-14T08:00:00.")
-@click.option("--status", help="Only with this status.")
-@click.option("--period", help="Only of this financial period: 2025-01, 202501 or 01-2025.")
-@click.option("--project", help="Only of this project.")
-@click.option("--expand", multiple=True, metavar="PART,...", help="Parts to read too, such as attachments,taxDetails.")
-@click.option(
-    "--filter",
-    "filters",
-    multiple=True,
-    metavar="NAME=VALUE",
-    help="Another filter (repeatable); a date with its sign, in quotes: 'documentDate=>=2025-01-01'.",
+@with_options(
+    click.argument("resource"),
+    click.option("-o", "--output", type=FILE, required=True, help="A .xlsx, .csv or .jsonl file."),
+    click.option("--since", metavar="DATE", help="Changed since then: 2025-01-14 or 2025-01-14T08:00:00."),
+    click.option("--status", help="Only with this status."),
+    click.option("--period", help="Only of this financial period: 2025-01, 202501 or 01-2025."),
+    click.option("--project", help="Only of this project."),
+    click.option("--expand", multiple=True, metavar="PART,...", help="Parts to read too, as attachments,taxDetails."),
+    click.option(
+        "--filter",
+        "filters",
+        multiple=True,
+        metavar="NAME=VALUE",
+        help="Another filter (repeatable); a date with its sign, in quotes: 'documentDate=>=2025-01-01'.",
+    ),
+    click.option("--lines", is_flag=True, help="One row a document line, instead of one a document."),
+    _TARGET,
 )
-@click.option("--lines", is_flag=True, help="One row a document line, instead of one a document.")
-@_TARGET
-@_JSON
-@_QUIET
-@_DEBUG
 def fetch(resource: str, output: Path, target: str | None, *, as_json: bool, quiet: bool, **given: Any) -> int:
-    """List what the API holds: customer, customerInvoice, customerCreditNote or customerDebitNote.
+    """List what the API holds in a file. Sends nothing.
 
-    Reads every page and writes one row a document (with --lines one a line). Sends nothing.
+    RESOURCE is customer, customerInvoice, customerCreditNote or customerDebitNote. Reads every page and writes one row
+    a document (with --lines one a line).
     """
     from importer import fetch as listing
     from importer import fetch_files
@@ -118,12 +116,12 @@ def _tell(data: dict[str, Any], title: str, *, simulated: bool, quiet: bool) -> 
 
 
 @click.command()
-@_TARGET
-@_JSON
-@_QUIET
-@_DEBUG
+@with_options(_TARGET)
 def doctor(target: str | None, *, as_json: bool, quiet: bool) -> int:
-    """Check a target step by step: secrets, host, token, company, limits. Sends nothing."""
+    """Check a target step by step. Sends nothing.
+
+    Looks at the secrets, the host, the token, the company and the limits.
+    """
     from importer.cli.inputs import print_json
     from importer.doctor import examine
     from importer.project import project_here

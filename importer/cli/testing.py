@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.text import Text
 
 from importer.cli import screen
+from importer.cli.options import FILE, with_options
 from importer.errors import StartError
 
 if TYPE_CHECKING:
@@ -21,15 +22,14 @@ _COLOURS: Final = {"-": "red", "+": "green", "@": "cyan"}
 
 
 @click.command()
-@click.argument("paths", nargs=-1, metavar="[PATH]...", type=click.Path(path_type=Path))
-@click.option("--mappings", is_flag=True, help="Only read the mappings among the PATHs, with their templates.")
-@click.option("--json", "as_json", is_flag=True, help="Machine-readable on stdout, nothing else there.")
-@click.option("--quiet", is_flag=True, help="Only what matters.")
-@click.option("--debug", is_flag=True, expose_value=False, help="Show where a failure came from.")
+@with_options(
+    click.argument("paths", nargs=-1, metavar="[PATH]...", type=FILE),
+    click.option("--mappings", is_flag=True, help="Only read the mappings among the PATHs, with their templates."),
+)
 def test(paths: tuple[Path, ...], *, mappings: bool, as_json: bool, quiet: bool) -> int:
-    """Run tests of mappings: the *.test.yaml files in folders (default: this one), named, or about a mapping.
+    """Run tests of mappings.
 
-    Opens no connection and no workbook.
+    Those are the *.test.yaml files in folders (default: this one), named, or about a mapping. Opens no connection and no workbook.
     """
     from importer import mapping_tests
 

@@ -1,0 +1,38 @@
+"""The options that several commands have."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final
+
+import click
+
+Command = Callable[..., Any]
+
+#: A file that may be read or not: what reads it says why it cannot.
+FILE: Final = click.Path(path_type=Path, readable=False)
+JSON: Final = click.option("--json", "as_json", is_flag=True, help="Machine-readable on stdout, nothing else there.")
+QUIET: Final = click.option("--quiet", is_flag=True, help="Only what matters.")
+DEBUG: Final = click.option("--debug", is_flag=True, expose_value=False, help="Show where a failure came from.")
+JOURNAL: Final = click.option(
+    "--journal",
+    "where",
+    metavar="PATH|URL",
+    envvar="VISMA_IMPORT_JOURNAL",
+    help="The journal: a file, or postgresql+psycopg://USER@HOST/DATABASE.",
+)
+
+
+def target_option(purpose: str) -> Callable[[Command], Command]:
+    """Return the option that names a target; `purpose` begins its help."""
+    return click.option("--target", metavar="NAME", help=f"{purpose}; default: as targets.yaml says, or sandbox.")
+
+
+def with_options(*options: Callable[[Command], Command]) -> Callable[[Command], Command]:
+    """Return a decorator that gives a command options, shown in this order, then those that every command has."""
+
+    def decorate(command: Command) -> Command:
+        for option in reversed((*options, JSON, QUIET, DEBUG)):
+            command = option(command)
+        return command
+
+    return decorate
