@@ -181,9 +181,11 @@ def _instead(path: Path) -> str:
     """Return which file may be meant where one cannot be read."""
     if path.is_dir():
         return "Name a file in it."
-    there = [near.name for near in path.parent.glob("*.y*ml")] if path.parent.is_dir() else []
+    if path.exists():
+        return "See that you may read it."
+    there = [near.name for near in path.parent.glob("*.y*ml") if near.name != path.name] if path.parent.is_dir() else []
     near = get_close_matches(path.name, there, n=1)
-    return f"Did you mean {near[0]!r}?" if near else "Name a file that is there and that you may read."
+    return f"Did you mean {near[0]!r}?" if near else "Name a file that is there."
 
 
 def _bound(text: str, file: YamlFile) -> None:

@@ -94,3 +94,13 @@ def test_a_workbook_in_place_of_the_mapping_is_told_as_what_it_is(tmp_path: Path
 
     with pytest.raises(MappingError, match=r"This is a workbook(.|\n)*Name the mapping first"):
         read_mapping(file)
+
+
+def test_a_file_that_may_not_be_read_is_not_proposed_in_its_own_place(tmp_path: Path) -> None:
+    """What is there and cannot be opened has another trouble than its name."""
+    broken = tmp_path / "faktura.yaml"
+    broken.symlink_to(broken)
+
+    with pytest.raises(MappingError, match="cannot be read") as caught:
+        read_mapping(broken)
+    assert "Did you mean 'faktura.yaml'" not in str(caught.value)

@@ -5,7 +5,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Final
 
-from importer.errors import WorkbookError
+from importer.errors import WorkbookError, reason_of
 
 #: How names of files end that this program reads.
 ENDINGS: Final = (".xlsx", ".xlsm", ".xls", ".xlsb", ".ods", ".csv", ".tsv", ".txt")
@@ -26,8 +26,9 @@ def sha256(file: Path) -> str:
 
 def cannot_open(file: Path, error: OSError) -> WorkbookError:
     """Return what to say of a file that cannot be opened."""
-    reason = "there is no such file" if isinstance(error, FileNotFoundError) else (error.strerror or "unknown reason")
-    return WorkbookError(f"The workbook {str(file)!r} cannot be opened: {reason.lower()}.{_near_files(file)}")
+    reason = "there is no such file" if isinstance(error, FileNotFoundError) else reason_of(error)
+    advice = " See that you may read it." if file.is_file() else _near_files(file)
+    return WorkbookError(f"The workbook {str(file)!r} cannot be opened: {reason}.{advice}")
 
 
 def _near_files(file: Path) -> str:
