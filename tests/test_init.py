@@ -872,6 +872,7 @@ def test_hidden_rows_and_repeated_headers_are_told(draft: Draft) -> None:
     assert "# hidden_rows: skip" in done.text
     assert "1 row hidden" in done.text
     assert "'Dato' stands more than once" in done.text
+    assert "'Dato' stands more than once" in done.stdout
     assert "documentDate" not in done.data["fields"]
 
 

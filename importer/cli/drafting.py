@@ -131,6 +131,7 @@ def _data(target: Path, draft: "Draft", verdict: "Verdict") -> dict[str, Any]:
         ],
         "unmatched": [left.header for left in draft.left],
         "missing": list(draft.missing),
+        "notes": list(draft.notes),
         "problems": list(verdict.problems),
         "warnings": list(verdict.warnings),
     }
@@ -141,12 +142,16 @@ def _tell(target: Path, draft: "Draft", verdict: "Verdict", *, quiet: bool) -> N
     out.print(f"Draft: {target}", markup=False)
     if not quiet:
         sure = {item.header for item in draft.columns if item.sure}
-        doubtful = {item.header for item in draft.columns} - sure
+        doubtful = [header for header in dict.fromkeys(item.header for item in draft.columns) if header not in sure]
         out.print(
-            f"Sheet {draft.sheet}, headers in row {draft.header_row}: {len(sure)} columns matched, {len(doubtful)} "
-            f"doubtful (behind a #), {len(draft.left)} matching no field.",
+            f"Sheet {draft.sheet}, headers in row {draft.header_row}: {screen.counted(len(sure), 'column')} matched, "
+            f"{len(doubtful)} doubtful (behind a #), {len(draft.left)} matching no field.",
             markup=False,
         )
+        if doubtful:
+            screen.told(out, f"Doubtful, so not sent until you decide: {', '.join(doubtful)}.", 0)
+    for text in draft.notes:
+        out.print(text, markup=False)
     for text in draft.missing:
         out.print(f"Missing: {text}", markup=False)
     for text in verdict.said:
@@ -189,5 +194,5 @@ def workbook(mapping: Path, output: Path, *, force: bool, as_json: bool, quiet: 
         out = screen.console()
         out.print(f"Workbook: {output}", markup=False)
         if not quiet:
-            out.print(f"{screen.counted(len(columns), 'column')}, to be filled in: {', '.join(must)}.", markup=False)
+            out.print(f"{screen.counted(len(columns), 'column')}; must be filled in: {', '.join(must)}", markup=False)
     return 0

@@ -258,7 +258,8 @@ class _Chooser:
         if whole and agree >= _MOST * whole:
             told = f"quantity x price in {agree} of {whole} rows, so it is summed up and not sent"
             return rest, [replace(total, evidence=told)]
-        doubt = f"doubtful: it would replace quantity x price, and it is that in {agree} of {whole} rows"
+        found = f"it is that in {agree} of {whole} rows" if whole else "no row shows whether it is that"
+        doubt = f"doubtful: it would replace quantity x price, and {found}"
         return [*rest, replace(amount, doubt=doubt)], []
 
     def _amounts(self, items: Iterable[Item]) -> Iterable[Item]:
