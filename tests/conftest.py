@@ -9,6 +9,7 @@ from typing import Any
 import openpyxl
 import pytest
 import yaml
+from drafts import INVOICE, Drafted, init
 from records import outcome, record
 
 from importer import workbook
@@ -19,6 +20,7 @@ from importer.plan import Plan, make_plan
 
 MakeWorkbook = Callable[..., Path]
 PlanOf = Callable[..., Plan]
+Draft = Callable[..., Drafted]
 #: How a line begins that a test prints for the end of all tests.
 MEASURED = "measured: "
 
@@ -120,3 +122,13 @@ def plan_of(tmp_path: Path, make_workbook: MakeWorkbook) -> PlanOf:
         return make_plan(read, sheet, parameter_values(read, params or {}))
 
     return plan
+
+
+@pytest.fixture
+def draft(make_workbook: MakeWorkbook) -> Draft:
+    """Return a function that drafts a mapping for rows, the first being the headers."""
+
+    def make(rows: Sequence[Sequence[Any]], endpoint: str = INVOICE, *options: str, **more: Any) -> Drafted:
+        return init(make_workbook(rows, **more), endpoint, *options)
+
+    return make

@@ -3,85 +3,19 @@
 import json
 import shutil
 import subprocess
-import zipfile
-from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import openpyxl
 import pytest
-from end_to_end import SAMPLES, command, copy_sample, program
-from openpyxl.packaging.custom import StringProperty
+from blanks import MAPPING, NAMES, choices, column, every, headers, make, validation
+from end_to_end import command, copy_sample, program
 
 from importer.blank.instructions import MANDATORY, OPTIONAL
 from importer.blank.sheet import FORMATTED_ROWS
-from importer.blank_mark import PROPERTY, carried_mark, mark_of, outdated
+from importer.blank_mark import carried_mark, mark_of
 from importer.mapping_file import read_mapping
-
-#: with-mistakes declares a total that no other workbook has
-NAMES = sorted({mapping.parent.name for mapping in SAMPLES.glob("*/mapping.yaml")} - {"with-mistakes"})
-MAPPING = """\
-version: 1
-name: invoices
-endpoint: customerInvoice.create
-workbook: {locale: nb-NO}
-key: {column: Invoice no, pad: 6}
-fields:
-  externalReference: {column: Invoice no, pad: 6}
-  customerNumber: {column: Customer, pattern: "[0-9]{5}"}
-  documentDate: Date
-  period: Date
-  currencyId: {column: Currency, required: true}
-  invoiceText: {template: "{{ row['Text'] }} {{ param.month }}"}
-lines:
-  description: {column: "=Item, \\"old\\"", required: true}
-  quantity: {column: Qty, decimals: 0}
-  unitPriceInCurrency: {column: Price, decimals: 2}
-  uom: {column: Unit, map: {stk: STK, "=time, h": HOUR}}
-  domesticServicesDeductible: Deductible
-  itemType: Kind
-totals:
-  - {name: Sum, sum: Amount}
-where: "{{ row['State'] != 'Void' }}"
-parameters: {month: {type: text, default: January}}
-"""
-
-
-def make(folder: Path, mapping: str = MAPPING, *options: str) -> Any:
-    """Make the workbook of a mapping; return it as openpyxl reads it."""
-    (folder / "mapping.yaml").write_text(mapping, encoding="utf-8")
-    code, _, error = command("workbook", "mapping.yaml", "-o", "blank.xlsx", "--force", *options, cwd=folder)
-    assert code == 0, error
-    return openpyxl.load_workbook(folder / "blank.xlsx")
-
-
-def headers(sheet: Any, row: int = 1) -> list[str]:
-    return [str(cell.value) for cell in sheet[row] if cell.value is not None]
-
-
-def column(sheet: Any, header: str, row: int = 1) -> str:
-    """Return the letter of a column."""
-    return next(str(cell.column_letter) for cell in sheet[row] if cell.value == header)
-
-
-def validation(sheet: Any, place: str) -> Any:
-    """Return the rule that a cell has."""
-    (found,) = [rule for rule in sheet.data_validations.dataValidation if place in rule.sqref]
-    return found
-
-
-def every(book: Any) -> list[Any]:
-    """Return every cell of every sheet."""
-    return [cell for sheet in book for row in sheet.iter_rows() for cell in row]
-
-
-def choices(book: Any, place: str, sheet: str = "Import") -> list[str]:
-    """Return what a cell's drop-down offers."""
-    rule = validation(book[sheet], place)
-    assert rule.type == "list"
-    title, _, area = rule.formula1.rpartition("!")
-    return [cell.value for (cell,) in book[title.strip("'")][area.replace("$", "")]]
 
 
 def test_headers_stand_in_the_mappings_order_with_mandatory_ones_coloured(tmp_path: Path) -> None:
@@ -288,132 +222,6 @@ def test_a_filled_workbook_is_imported_and_its_report_keeps_its_mark(tmp_path: P
     assert done.returncode == 0, done.stdout + done.stderr
     assert counts["accepted"] == {"documents": 2, "rows": 3}
     assert carried_mark(project / "out" / "results.xlsx") == mark_of(read_mapping(project / "mapping.yaml"))
-
-
-# -- the mapping's name and version --------------------------------------------------------------------------------
-
-
-def read(folder: Path, text: str) -> Any:
-    (folder / "other.yaml").write_text(text, encoding="utf-8")
-    return read_mapping(folder / "other.yaml")
-
-
-def test_a_workbook_carries_its_mapping_and_agrees_with_it(tmp_path: Path) -> None:
-    """Name and version are a document property, and no warning is given for the mapping it was made from."""
-    make(tmp_path)
-    mapping = read_mapping(tmp_path / "mapping.yaml")
-    mark = carried_mark(tmp_path / "blank.xlsx")
-
-    assert mark is not None
-    assert (mark.mapping, len(mark.version)) == ("invoices", 12)
-    assert outdated(mapping, mark) == []
-
-
-@pytest.mark.parametrize(
-    ("before", "after"),
-    [
-        ("lines:\n", "  note: Remark\nlines:\n"),
-        ("  documentDate: Date\n", ""),
-        ("column: Price", "column: Net price"),
-        ("stk: STK", "pk: PK"),
-        ("decimals: 2", "decimals: 3"),
-        ("pad: 6", "pad: 7"),
-        ("documentDate: Date", "documentDueDate: Date"),
-        ("documentDate: Date", "documentDate: {column: Date, required: true}"),
-        ("{locale: nb-NO}", "{locale: nb-NO, header_row: 3}"),
-    ],
-)
-def test_a_workbook_of_other_columns_is_outdated(tmp_path: Path, before: str, after: str) -> None:
-    """Columns, types, codes and what must be filled in are the version; the warning says what to do."""
-    make(tmp_path)
-    changed = MAPPING.replace(before, after)
-    assert changed != MAPPING
-    (warning,) = outdated(read(tmp_path, changed), carried_mark(tmp_path / "blank.xlsx"))
-
-    assert warning.code == "template_outdated"
-    assert "visma-import workbook" in warning.message
-
-
-def test_check_warns_where_the_columns_were_changed(tmp_path: Path) -> None:
-    """The warning stands apart from problems, and says nothing about the mapping that the workbook was made from."""
-    make(tmp_path)
-    own = json.loads(command("check", "mapping.yaml", "blank.xlsx", "--json", cwd=tmp_path)[1])
-    (tmp_path / "mapping.yaml").write_text(MAPPING.replace("lines:\n", "  note: Remark\nlines:\n"), encoding="utf-8")
-    changed = json.loads(command("check", "mapping.yaml", "blank.xlsx", "--json", cwd=tmp_path)[1])
-
-    assert [warning["code"] for warning in own["warnings"] if "template" in warning["code"]] == []
-    assert [warning["code"] for warning in changed["warnings"] if "template" in warning["code"]] == [
-        "template_outdated"
-    ]
-    assert {problem["code"] for problem in changed["problems"]} == {"no_column"}
-
-
-def test_what_no_column_shows_outdates_no_workbook(tmp_path: Path) -> None:
-    """Comments, the order of the sections and constants are not the version."""
-    make(tmp_path)
-    changed = "# a comment\n" + MAPPING.replace("lines:\n", "  paymentMethodId: {value: 10}\nlines:\n")
-
-    assert outdated(read(tmp_path, changed), carried_mark(tmp_path / "blank.xlsx")) == []
-
-
-def test_a_workbook_of_another_mapping_is_told_by_both_names(tmp_path: Path) -> None:
-    """Somebody filled in the wrong form."""
-    make(tmp_path)
-    other = read(tmp_path, MAPPING.replace("name: invoices", "name: rent"))
-    (warning,) = outdated(other, carried_mark(tmp_path / "blank.xlsx"))
-
-    assert warning.code == "template_other_mapping"
-    assert "'invoices'" in warning.message
-    assert "'rent'" in warning.message
-
-
-def odd_files(folder: Path) -> Iterator[Path]:
-    """Yield files that carry no mark: nobody's workbook, one whose mark is broken, no workbook at all, none."""
-    for name, value in {"plain": None, "broken": "{", "list": "[1]", "part": '{"mapping": "x"}'}.items():
-        book: Any = openpyxl.Workbook()
-        if value is not None:
-            book.custom_doc_props.append(StringProperty(name=PROPERTY, value=value))
-        book.save(folder / f"{name}.xlsx")
-        yield folder / f"{name}.xlsx"
-    (folder / "rows.csv").write_text("a;b\n1;2\n", encoding="utf-8")
-    yield folder / "rows.csv"
-    yield folder / "nowhere.xlsx"
-
-
-def test_any_other_file_carries_no_mark(tmp_path: Path) -> None:
-    """The user's own workbook, a damaged mark or a .csv give no warning and no error."""
-    mapping = read(tmp_path, MAPPING)
-
-    assert [outdated(mapping, carried_mark(file)) for file in odd_files(tmp_path)] == [[]] * 6
-
-
-def test_a_mark_that_cannot_be_unpacked_is_none(tmp_path: Path) -> None:
-    """A damaged byte where the mark lies is no reason to stop, and never looks like a bug of the program."""
-    make(tmp_path)
-    file = tmp_path / "blank.xlsx"
-    with zipfile.ZipFile(file) as archive:
-        info = archive.getinfo("docProps/custom.xml")
-    raw = bytearray(file.read_bytes())
-    start = info.header_offset + 30 + len(info.filename)
-    raw[start : start + info.compress_size] = b"\xff" * info.compress_size
-    file.write_bytes(raw)
-
-    assert carried_mark(file) is None
-
-
-def test_libreoffice_keeps_the_mark(tmp_path: Path) -> None:
-    """Saved again by another program it still says which mapping it was made from."""
-    office = shutil.which("soffice")
-    if office is None:
-        pytest.skip("LibreOffice is not installed")
-    make(tmp_path)
-    (tmp_path / "again").mkdir()
-    profile = f"-env:UserInstallation={(tmp_path / 'profile').as_uri()}"
-    arguments = [office, profile, "--headless", "--convert-to", "xlsx", "--outdir", "again", "blank.xlsx"]
-    subprocess.run(arguments, cwd=tmp_path, capture_output=True, timeout=180, check=True)
-
-    assert carried_mark(tmp_path / "again" / "blank.xlsx") == carried_mark(tmp_path / "blank.xlsx")
-    assert command("check", "mapping.yaml", "again/blank.xlsx", cwd=tmp_path)[0] == 0
 
 
 # -- the command ---------------------------------------------------------------------------------------------------

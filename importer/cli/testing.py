@@ -29,7 +29,8 @@ _COLOURS: Final = {"-": "red", "+": "green", "@": "cyan"}
 def test(paths: tuple[Path, ...], *, mappings: bool, as_json: bool, quiet: bool) -> int:
     """Run tests of mappings.
 
-    Those are the *.test.yaml files in folders (default: this one), named, or about a mapping. Opens no connection and no workbook.
+    Those are the *.test.yaml files in folders (default: this one), named, or about a mapping. Opens no connection and
+    no workbook.
     """
     from importer import mapping_tests
 
