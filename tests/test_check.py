@@ -1,15 +1,8 @@
 """`check` shows everything at once: causes, then each; as text and as JSON, the same everywhere."""
 
 import ast
-import fcntl
 import json
-import os
-import pty
 import re
-import struct
-import subprocess
-import sys
-import termios
 from pathlib import Path
 
 import openpyxl
@@ -22,11 +15,11 @@ from end_to_end import (
     ROOT,
     command,
     copy_sample,
-    environment,
     make_project,
     program,
     write_workbook,
 )
+from terminal import seen
 
 from importer.grouping import TITLES, causes
 from importer.report import marks
@@ -137,23 +130,7 @@ def test_json_is_as_its_schema_says(tmp_path: Path, sample: str) -> None:
 def test_on_a_terminal_texts_are_wrapped_between_words(tmp_path: Path) -> None:
     """On 80 columns no line is longer and no word is broken; a pipe gets each message on one line."""
     project = copy_sample("with-mistakes", tmp_path)
-    ours, theirs = pty.openpty()
-    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 80, 0, 0))
-    arguments = [sys.executable, "-m", "importer", "check", "mapping.yaml"]
-    said = bytearray()
-    with subprocess.Popen(arguments, cwd=project, env=environment(project, TERM="xterm"), stdout=theirs) as process:
-        os.close(theirs)
-        while True:
-            try:
-                more = os.read(ours, 65_536)
-            except OSError:
-                break
-            said += more
-            if not more:
-                break
-        process.wait(timeout=60)
-    os.close(ours)
-    lines = [re.sub("\x1b\\[[0-9;]*m", "", line).rstrip() for line in said.decode().splitlines()]
+    lines = seen("check", "mapping.yaml", cwd=project)
     piped = program("check", "mapping.yaml", cwd=project).stdout
 
     assert [line for line in lines if len(line) > 80 and " " in line.strip()[:76]] == []

@@ -4,7 +4,8 @@ import json
 from pathlib import Path
 
 import pytest
-from end_to_end import command, invoice_rows, make_project, write_workbook
+from end_to_end import command, invoice_rows, make_project, program, write_workbook
+from terminal import seen
 
 from importer import workbook
 from importer.drafting import find_sheet, read_words
@@ -90,3 +91,32 @@ def test_the_journal_is_carried_with_json_too(tmp_path: Path) -> None:
 
     assert (code, json.loads(out)["file"], json.loads(out)["rows"] > 0) == (0, "journal.jsonl", True)
     assert (merged, json.loads(told)["exit_code"], sum(json.loads(told)["added"].values()) > 0) == (0, 0, True)
+
+
+def test_every_command_breaks_its_lines_between_words_on_a_terminal(tmp_path: Path) -> None:
+    """On 80 columns no line is longer, whoever says it; the same words as in a pipe, where each is on one line."""
+    project = make_project(tmp_path / "p", invoice_rows(2))
+    commands: tuple[tuple[str, ...], ...] = (
+        ("endpoints",),
+        ("doctor",),
+        ("init", "invoices.xlsx", "--endpoint", "customerInvoice.create", "--force"),
+        ("run", "mapping.yaml", "--rehearse", "cut_before@1"),
+        ("resolve",),
+        ("report",),
+    )
+    for arguments in commands:
+        lines = seen(*arguments, cwd=project)
+
+        assert lines, arguments
+        assert [line for line in lines if len(line) > 80 and " " in line.strip()[:76]] == [], arguments
+    listed = " ".join(" ".join(seen("endpoints", cwd=project)).split())
+
+    assert listed == " ".join(program("endpoints", cwd=project).stdout.split())
+
+
+def test_the_list_of_endpoints_keeps_names_and_descriptions_apart(tmp_path: Path) -> None:
+    """The longest name too has a space after it."""
+    listed = command("endpoints", cwd=tmp_path)[1].splitlines()
+    names = [entry["name"] for entry in json.loads(command("endpoints", "--json", cwd=tmp_path)[1])]
+
+    assert [line.split()[0] for line in listed] == names

@@ -272,6 +272,7 @@ cli.add_command(doctor)
 def endpoints(name: str | None, *, as_json: bool, quiet: bool) -> int:  # noqa: ARG001 - nothing to be quiet of
     """List the endpoints, or one with its fields and template."""
     from importer import catalogue
+    from importer.cli import screen
     from importer.cli.inputs import print_json
     from importer.endpoints import table
     from importer.yamlfile import did_you_mean
@@ -283,8 +284,10 @@ def endpoints(name: str | None, *, as_json: bool, quiet: bool) -> int:  # noqa: 
         rows = [{"name": row.name, "title": row.title, "description": row.description} for row in known.values()]
         print_json(rows if name is None else catalogue.data(known[name]))
     elif name is None:
+        out = screen.console()
+        width = max(map(len, known)) + 2
         for row in known.values():
-            say(f"{row.name:28}{row.description}")
+            screen.told(out, f"{row.name:{width}}{row.description}", 0, hang=width)
     else:
         say(catalogue.text(known[name]))
     return 0

@@ -135,9 +135,9 @@ def doctor(target: str | None, *, as_json: bool, quiet: bool) -> int:
         steps.append(step)
         if not as_json and not (quiet and step.ok):
             mark = {True: "ok", False: "NOT OK", None: "-"}[step.ok]
-            out.print(f"{mark:8}{step.name}: {screen.printable(step.message)}", markup=False)
+            screen.told(out, f"{mark:8}{step.name}: {step.message}", 0, hang=8)
             if step.advice:
-                out.print(f"        -> {screen.printable(step.advice)}", markup=False)
+                screen.told(out, f"-> {step.advice}", 8, hang=3)
     code = StartError.exit_code if any(step.ok is not True for step in steps) else 0
     if as_json:
         print_json({"exit_code": code, "steps": [asdict(step) for step in steps]})

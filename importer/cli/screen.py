@@ -40,9 +40,12 @@ class _Console(Console):
     """Print texts without characters that could move the cursor or colour the terminal by themselves."""
 
     def print(self, *objects: Any, **options: Any) -> None:
-        """Print, each text made harmless first."""
+        """Print, each text made harmless first and, where it has no markup, wrapped as `told` does."""
         options.setdefault("soft_wrap", True)
-        super().print(*(printable(item) if isinstance(item, str) else item for item in objects), **options)
+        made = [printable(item) if isinstance(item, str) else item for item in objects]
+        if options.get("markup") is False:
+            made = [_wrapped(self, item) if isinstance(item, str) else item for item in made]
+        super().print(*made, **options)
 
 
 def console(*, error: bool = False) -> Console:
@@ -50,14 +53,25 @@ def console(*, error: bool = False) -> Console:
     return _Console(stderr=error, highlight=False)
 
 
-def told(out: Console, text: str, indent: int) -> None:
-    """Print a text indented; on a terminal wrapped between words, elsewhere on one line, so that it can be searched."""
-    margin = " " * indent
-    width = max(out.width - 1 - indent, _NARROW)
+def told(out: Console, text: str, indent: int, hang: int = 0) -> None:
+    """Print a text indented; on a terminal wrapped between words, elsewhere on one line, so that it can be searched.
+
+    `hang` is how much further the lines after the first are indented.
+    """
     for line in text.splitlines():
-        parts = wrap(line, width, break_long_words=False, break_on_hyphens=False) if out.is_terminal else [line]
-        for part in parts:
-            out.print(margin + part, markup=False)
+        out.print(_wrapped(out, " " * indent + line, hang), markup=False)
+
+
+def _wrapped(out: Console, text: str, hang: int = 0) -> str:
+    """Return a text with its lines broken between words where a terminal ends, each at its own indent."""
+    if not out.is_terminal:
+        return text
+    lines: list[str] = []
+    for line in text.splitlines():
+        start = line[: len(line) - len(line.lstrip())]
+        width, further = max(out.width - 1, len(start) + _NARROW), start + " " * hang
+        lines += wrap(line, width, break_long_words=False, break_on_hyphens=False, subsequent_indent=further) or [""]
+    return "\n".join(lines)
 
 
 def counted(number: int, word: str) -> str:
@@ -136,8 +150,8 @@ def troubles(out: Console, outcomes: Sequence[Outcome], rejections: Sequence[Gro
 
 
 def _trouble(out: Console, outcome: Outcome) -> None:
-    key = escape(printable(str(outcome.key)))
-    out.print(f"[{_COLOURS[outcome.status]}]{outcome.status}[/] {key} ({row_list(outcome.rows)})")
+    name = escape(printable(str(outcome.key)))
+    out.print(f"[{_COLOURS[outcome.status]}]{outcome.status}[/] {name} ({row_list(outcome.rows)})")
     told(out, outcome.message, 4)
 
 
