@@ -363,3 +363,14 @@ def test_run_says_how_much_before_it_asks(tmp_path: Path, answer: str, sent: int
     assert "Send 3 documents (268.40 in the customer's currency net) to test?" in err
     assert "To send: 3 documents" in out
     assert done.returncode == (0 if sent else 3)
+
+
+@pytest.mark.parametrize("name", ["invoices.xlsx", "mapping.yaml"])
+def test_a_plan_never_takes_the_place_of_what_it_is_made_of(tmp_path: Path, name: str) -> None:
+    """The workbook and the mapping stay as they are."""
+    project = make_project(tmp_path / "p", invoice_rows(1))
+    before = (project / name).read_bytes()
+    code, _out, error = command("plan", "mapping.yaml", "-o", name, cwd=project)
+
+    assert (code, (project / name).read_bytes()) == (2, before)
+    assert "Name another file" in error

@@ -12,7 +12,7 @@ from importer.cli.inputs import Input, check_data, print_json
 from importer.cli.prospect import Prospect, prospect
 from importer.cli.sending import Manner
 from importer.cli.task import Task, task_data
-from importer.errors import StartError
+from importer.errors import StartError, UsageError
 from importer.forecast import Amount, Forecast, action
 from importer.journal import open_journal
 from importer.journal.database import is_url
@@ -80,6 +80,11 @@ def _write(output: Path, found: Prospect, plan: SavedPlan) -> None:
     """
     from importer.report import plan_file
 
+    inputs = {
+        path.resolve() for step in found.task.steps for path in (step.given.workbook, step.given.mapping.source.path)
+    }
+    if output.resolve() in inputs:
+        raise UsageError(f"-o {output}: that is what the plan is made of. Name another file.")
     if output.suffix.lower() == ".xlsx":
         plan_file.write(output, found.forecasts, [step.name for step in found.task.steps])
     elif output.suffix.lower() in _OTHER_KINDS:
