@@ -31,6 +31,7 @@ def test_dates_that_two_readings_fit_are_a_question(draft: Draft) -> None:
     question = " ".join(done.text.replace("\n  # ", " ").split())
     assert "'03.04.2025' can be read as 2025-04-03 (dd.mm.yyyy) or as 2025-03-04 (mm.dd.yyyy)" in question
     assert "say format: dd.mm.yyyy or format: mm.dd.yyyy" in question
+    assert "not sent until you decide: Dato." in done.stdout
 
 
 def test_dates_are_read_as_another_column_decides_that_is_written_alike(draft: Draft) -> None:

@@ -96,7 +96,7 @@ def needed(given: dict[str, Any]) -> dict[str, Any]:
     Raises: UsageError where it is missing.
     """
     if given["mapping"] is None:
-        raise UsageError("Name a mapping, a migration or --plan FILE.")
+        raise UsageError("MAPPING is missing: name a mapping or a migration, or say --plan FILE.")
     return given
 
 
