@@ -41,7 +41,10 @@ def take(catalog: Catalog, fields: Fields, body: Mapping[str, Any]) -> Taken:
 
 
 def merge(catalog: Catalog, fields: Fields, old: Mapping[str, Any], change: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a body with the fields that a change mentions replaced; objects are merged field by field."""
+    """Return a body with the fields that a change mentions replaced; objects are merged field by field.
+
+    An empty text empties its field, so that it is not there any more.
+    """
     merged = dict(old)
     for name, new in change.items():
         spec = fields[name]
@@ -50,6 +53,8 @@ def merge(catalog: Catalog, fields: Fields, old: Mapping[str, Any], change: Mapp
             merged[name] = {"value": inner} if spec.wrapped else inner
         else:
             merged[name] = new
+        if content(spec, merged[name]) in ("", {}):
+            del merged[name]
     return merged
 
 

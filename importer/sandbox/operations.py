@@ -12,6 +12,9 @@ from importer.sandbox.reading import read_one
 from importer.sandbox.store import Stored
 from importer.sandbox.world import World
 
+#: Fields that say how a change is carried out; nothing of them is left in the record.
+_HOW = ("overrideNumberSeries", "overrideWithClassValues")
+
 
 def create(world: World, resource: Resource, call: Call, *, version: str, prefix: str) -> Answer:
     """Create a document or record and answer its address."""
@@ -54,7 +57,8 @@ def read_list(world: World, resource: Resource, call: Call) -> Answer:
 def update(world: World, resource: Resource, number: str, call: Call) -> Answer:
     """Change what the body mentions and answer the new version."""
     change = body_of(world, resource.body, call)
-    change.pop(resource.number, None)
+    for name in (resource.number, *_HOW):
+        change.pop(name, None)
     with world.store.change():
         stored = existing(world, resource, number)
         check_version(stored, call)
