@@ -3,7 +3,7 @@
 The modules in the order things happen:
 
     yamlfile -> mapping_file -> workbook -> values -> convert -> template -> plan -> decide
-        -> journal -> lookup -> preflight -> run -> lanes -> send (api/session, api/client, api/verdict)
+        -> journal -> lookup -> upsert -> preflight -> run -> lanes -> send (api/session, api/client, api/verdict)
         -> doubts -> report
 
 Imports run one way down this list of floors; tests/test_floors.py proves it:
@@ -11,17 +11,17 @@ Imports run one way down this list of floors; tests/test_floors.py proves it:
     0  errors, model, resources, stop
     1  endpoints, fields, jsontext, yamlfile, locales, sandbox, grouping, atomic_file
     2  values, rules, schemacheck, compare, catalogue, expect
-    3  literals, expression, workbook, target, causes
+    3  literals, expression, workbook, target, causes, replaced
     4  mapping, mapping_schema, project, api
     5  mapping_file, convert, template, journal, blank_mark, mapped_columns
     6  findings, decide, oddities, documents, references, migration
     7  plan, lookup, forecast, memory, saved_plan
     8  sequence, search, background, lanes, stop_rules, report, fetch, doctor, fetch_files
     8  drafting, blank, mapping_tests
-    9  readback, preflight, resolve
-    10  send, verify, decisions
-    11  doubts
-    12  run
+    9  readback, existing, resolve
+    10  send, verify, upsert
+    11  doubts, preflight
+    12  run, decisions
     13  cli, __main__
 """
 

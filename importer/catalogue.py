@@ -32,7 +32,8 @@ def data(endpoint: Endpoint) -> dict[str, Any]:
 
 def text(endpoint: Endpoint) -> str:
     """Return an endpoint as text."""
-    paths = ", ".join(f"{version}: {endpoint.method} {path}" for version, path in endpoint.path.items())
+    parts = [endpoint.creates, endpoint.updates] if endpoint.kind == "upsert" else [endpoint]
+    paths = ", ".join(f"{version}: {part.method} {path}" for part in parts for version, path in part.path.items())
     lines = [f"{endpoint.name}: {endpoint.description}", paths, "", "Fields, as a mapping names them:"]
     for _, depth, field in _walk(_of_mapping(endpoint)):
         kind = f"{field.type_name}: {', '.join(field.enum)}" if field.enum else field.type_name

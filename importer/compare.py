@@ -5,7 +5,7 @@ Pure. Source: FACTS 8.1 (CONFIRMED): read forms are not wrapped, and references 
 changed.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from collections.abc import Mapping as Dictionary
 from decimal import Decimal
 from typing import Any, Final
@@ -13,6 +13,8 @@ from typing import Any, Final
 from importer.fields import Field, Kind
 from importer.values import clean
 
+#: Fields that say how a change is carried out; they are no reason to make one.
+COMMANDS: Final = frozenset({"overrideNumberSeries", "overrideWithClassValues"})
 _MISSING: Final = object()
 _LINE_KEYS: Final = frozenset({"lineNumber", "operation"})
 
@@ -32,6 +34,16 @@ def without_unchanged(
         if kept is not _MISSING:
             rest[name] = kept
     return rest
+
+
+def held(fields: Dictionary[str, Field], path: Sequence[str], read: Dictionary[str, Any]) -> Any:
+    """Return what the API holds in the field at a path of names; None where it is empty or not read out."""
+    name, *inner = path
+    members = fields[name].members
+    if inner and members is not None:
+        found = read.get(name)
+        return held(members, inner, found if isinstance(found, dict) else {})
+    return read.get(name) if fields[name].many else next(_candidates(name, read), None)
 
 
 def _kept(field: Field, value: Any, read: Dictionary[str, Any]) -> Any:
@@ -93,9 +105,9 @@ def _same(field: Field, sent: object, read: object) -> bool:
         return read[:10] == sent[:10]
     if field.name == "postPeriod":
         return read == f"{sent[2:]}{sent[:2]}"
-    return _in_a_cell(read) == _in_a_cell(sent)
+    return in_a_cell(read) == in_a_cell(sent)
 
 
-def _in_a_cell(text: str) -> str:
+def in_a_cell(text: str) -> str:
     """Return a text as a workbook gives it back, so that fetching and sending it again changes nothing."""
     return clean(text.replace("\r\n", "\n").replace("\r", "\n"))

@@ -58,6 +58,8 @@ class Known:
     waived: frozenset[tuple[str, str]] = frozenset()
     #: attempts that were once in doubt, by identity: what is found there may be what they left
     once_doubtful: Dictionary[str, Past] = field(default_factory=dict)
+    #: of an upsert, what it knows of changes, by number; all of the above is of what was created
+    updates: "Known | None" = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +109,8 @@ def decide(documents: Iterable[Document], known: Known, *, kind: str, clock: Clo
     """Return the documents with a status for all that will not be sent; without one, a document goes out."""
 
     def judge(document: Document) -> Document:
+        if kind == "upsert":
+            return _upsert(document, known)
         return _create(document, known) if kind == "create" else _update_or_action(document, known, clock)
 
     return tuple(document if document.status is not None else judge(document) for document in documents)
@@ -115,7 +119,7 @@ def decide(documents: Iterable[Document], known: Known, *, kind: str, clock: Clo
 def _create(document: Document, known: Known) -> Document:
     past = known.by_identity.get(document.identity)
     if past is None:
-        return _twin(document, known)
+        return held_by_twin(document, known)
     if past.state != "accepted":
         return _in_doubt(document, past)
     if past.fingerprint == document.fingerprint:
@@ -127,7 +131,13 @@ def _create(document: Document, known: Known) -> Document:
     return replace(document, status=Status.CHANGED, message=message, number=past.number)
 
 
-def _twin(document: Document, known: Known) -> Document:
+def _upsert(document: Document, known: Known) -> Document:
+    """Hold what may be there or not; for the others the API tells whether they are (preflight.py)."""
+    past = known.by_identity.get(document.identity)
+    return document if past is None or past.state == "accepted" else _in_doubt(document, past)
+
+
+def held_by_twin(document: Document, known: Known) -> Document:
     """Hold a create whose content an earlier run had accepted under another key."""
     twin = known.by_body.get(document.fingerprint)
     if twin is None or (document.key, document.fingerprint) in known.waived:
@@ -143,10 +153,9 @@ def _twin(document: Document, known: Known) -> Document:
 def _update_or_action(document: Document, known: Known, clock: Clock) -> Document:
     key = document.key or ""
     if document.repeatable:
+        document = held_by_doubt(document, known, clock)
         doubt, last = known.doubtful.get(key), known.accepted.get(key)
-        if doubt is not None and doubt.fingerprint != document.fingerprint and not clock.settled(doubt):
-            return _waits(document, doubt)
-        if doubt is None and last is not None and last.fingerprint == document.fingerprint:
+        if not document.waits and doubt is None and last is not None and last.fingerprint == document.fingerprint:
             return _already(document, last)
         return document
     past = known.by_identity.get(document.identity)
@@ -154,6 +163,23 @@ def _update_or_action(document: Document, known: Known, clock: Clock) -> Documen
         return _already(document, past) if past.state == "accepted" else _in_doubt(document, past)
     doubt = known.doubtful.get(key)
     return document if doubt is None else _waits(document, doubt)
+
+
+def held_by_doubt(document: Document, known: Known, clock: Clock) -> Document:
+    """Hold a change for as long as an earlier one of the same thing, with other content, may yet be carried out."""
+    doubt = known.doubtful.get(document.known_as or "")
+    if doubt is None or doubt.fingerprint == document.fingerprint or clock.settled(doubt):
+        return document
+    return _waits(document, doubt)
+
+
+def gone(document: Document, past: Past) -> Document:
+    """Hold what was created earlier and is not there any more."""
+    message = (
+        f"Accepted on {_day(past)}{_as_number(past)} (run {past.run_id}), but it is not found in Visma now; nothing "
+        f"was sent. {decision(document.key)}"
+    )
+    return replace(document, status=Status.CHANGED, message=message, number=past.number)
 
 
 def since_accepted(document: Document, known: Known, expected: Dictionary[int, str]) -> str:

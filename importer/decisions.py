@@ -11,11 +11,10 @@ from importer.api.session import Session
 from importer.decide import Clock, Known, decide
 from importer.documents import filled
 from importer.journal import Journal
-from importer.lookup import prepare
 from importer.mapping import Mapping
 from importer.memory import hold_back, known, numbers_of
 from importer.model import Document, Reference
-from importer.preflight import look_before
+from importer.preflight import look_ahead
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,6 +26,8 @@ class Decider:
     session: Session
     company: str
     mapping: Mapping
+    #: the sheet's name, for problems that only the API shows
+    sheet: str
     #: endpoints of what the mapping refers to, by name
     origins: Dictionary[str, str] = field(default_factory=dict)
     settle_after_s: float
@@ -53,4 +54,5 @@ class Decider:
 
         Raises: TargetError when the API cannot be searched, so that nothing may be written.
         """
-        return look_before(self.session, self.mapping.endpoint, prepare(self.session, self.mapping, documents), past)
+        clock = Clock(self.session.server_now(), self.settle_after_s)
+        return look_ahead(self.session, self.mapping, self.sheet, documents, past, clock)

@@ -23,6 +23,7 @@ def of_body(endpoint: Endpoint, document: Document, rendered: Rendered, *, sent:
     by_content = endpoint.kind == "action" or (endpoint.repeatable and inserts)
     return replace(
         document,
+        endpoint=endpoint.creates.name,
         body=rendered.body if sent else b"",
         fingerprint=fingerprint,
         identity=f"{document.key}\n{fingerprint}" if by_content else str(document.key),

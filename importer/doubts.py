@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Final
 
 from importer.decide import by_hand, settling
-from importer.endpoints import Endpoint
+from importer.endpoints import Endpoint, table
 from importer.journal import Attempt, Journal
 from importer.model import Document, Outcome, RunRecord, Status
 from importer.resolve import Resolver, Settlement
@@ -36,12 +36,16 @@ class Doubts:
 
     def settle_earlier(self, documents: Sequence[Document]) -> bool:
         """Settle what earlier runs left in doubt; true where anything changed."""
-        wanted = {document.identity for document in documents if document.status is None}
+        wanted = {
+            self._spot(document)
+            for document in documents
+            if document.waits or document.status in {None, Status.UNKNOWN}
+        }
         changed = False
-        for attempt in self._live().values():
-            if attempt.identity not in wanted or attempt.state not in _DOUBTFUL or is_in_hand(self.journal, attempt):
+        for spot, attempt in self._live().items():
+            if spot not in wanted or attempt.state not in _DOUBTFUL or is_in_hand(self.journal, attempt):
                 continue
-            settlement = self.resolver.settle(self.endpoint, attempt)
+            settlement = self.resolver.settle(table()[attempt.endpoint], attempt)
             if settlement.unreadable:
                 break
             if settlement.status is not Status.UNKNOWN:
@@ -51,10 +55,18 @@ class Doubts:
 
     def adopt(self, documents: Sequence[Document]) -> None:
         """Write down what was found there although an earlier look-up had not found it."""
-        once = {attempt.identity: attempt for attempt in self.journal.once_doubtful(self.company, self.endpoint.name)}
+        if not any(document.adopted for document in documents):
+            return
+        doubtful = {spot: attempt for spot, attempt in self._live().items() if attempt.state in _DOUBTFUL}
+        once = {
+            (name, attempt.identity): attempt
+            for name in self._names
+            for attempt in self.journal.once_doubtful(self.company, name)
+        }
         for document in documents:
-            attempt = once.get(document.identity) if document.adopted else None
-            if attempt is not None:
+            spot = self._spot(document)
+            attempt = doubtful.get(spot) or once.get(spot) if document.adopted else None
+            if attempt is not None and not is_in_hand(self.journal, attempt):
                 found = Settlement(status=Status.ACCEPTED, number=document.number, message=document.message)
                 self._decide(attempt, found)
 
@@ -71,16 +83,16 @@ class Doubts:
         for position, outcome in enumerate(outcomes):
             if outcome.status is not Status.UNKNOWN:
                 continue
-            attempt = live.get(documents[position].identity)
+            attempt = live.get(self._spot(documents[position]))
             if attempt is None or attempt.state not in _DOUBTFUL:
                 found = _settled_meanwhile(outcome, documents[position], attempt)
             elif readable and not (attempt.run_id != record.run_id and is_in_hand(self.journal, attempt)):
-                settlement = self.resolver.settle(self.endpoint, attempt)
+                settlement = self.resolver.settle(table()[attempt.endpoint], attempt)
                 readable = not settlement.unreadable
                 if settlement.status is not Status.UNKNOWN and not self._decide(attempt, settlement):
                     # somebody else settled it while we looked; the next run knows how
                     continue
-                found = _looked_up(outcome, settlement, own=attempt.run_id == record.run_id)
+                found = _looked_up(outcome, settlement, attempt, own=attempt.run_id == record.run_id)
             else:
                 continue
             self.journal.note(record, found)
@@ -91,16 +103,20 @@ class Doubts:
         given = [
             (documents[outcome.position], outcome.number)
             for outcome in outcomes
-            if outcome.status is Status.ACCEPTED and outcome.number not in {None, documents[outcome.position].number}
+            if outcome.status is Status.ACCEPTED
+            and outcome.number not in {None, documents[outcome.position].number}
+            and documents[outcome.position].endpoint == self.endpoint.creates.name
         ]
-        if self.endpoint.kind != "create" or not given:
+        if not self.endpoint.may_create or not given:
             return
         session = self.resolver.session
         since = min(session.server_now(), datetime.fromisoformat(record.started_at))
-        wrong = misnamed(session, self.endpoint, [(document, number or "") for document, number in given], since)
+        wrong = misnamed(
+            session, self.endpoint.creates, [(document, number or "") for document, number in given], since
+        )
         live = self._live() if wrong else {}
         for position, outcome in enumerate(outcomes):
-            attempt = live.get(documents[position].identity)
+            attempt = live.get(self._spot(documents[position]))
             if attempt is None or outcome.key not in wrong or outcome.status is not Status.ACCEPTED:
                 continue
             found = _corrected(outcome, wrong[outcome.key])
@@ -109,10 +125,22 @@ class Doubts:
                 self.journal.note(record, found)
                 outcomes[position] = found
 
-    def _live(self) -> dict[str, Attempt]:
-        attempts = self.journal.live_attempts(self.company, self.endpoint.name)
-        self.resolver.know(self.endpoint.name, attempts)
-        return {attempt.identity: attempt for attempt in attempts}
+    @property
+    def _names(self) -> tuple[str, ...]:
+        """Return the endpoints by which the journal knows the documents."""
+        return tuple(dict.fromkeys((self.endpoint.creates.name, self.endpoint.updates.name)))
+
+    def _spot(self, document: Document) -> tuple[str, str]:
+        """Return what the journal guards a document by."""
+        return document.endpoint or self.endpoint.name, document.identity
+
+    def _live(self) -> dict[tuple[str, str], Attempt]:
+        found: dict[tuple[str, str], Attempt] = {}
+        for name in self._names:
+            attempts = self.journal.live_attempts(self.company, name)
+            self.resolver.know(name, attempts)
+            found |= {(name, attempt.identity): attempt for attempt in attempts}
+        return found
 
     def _decide(self, attempt: Attempt, settlement: Settlement) -> bool:
         return self.journal.decide(
@@ -136,11 +164,11 @@ def _corrected(outcome: Outcome, number: str | None) -> Outcome:
     return replace(outcome, status=Status.UNKNOWN, number=None, message=message)
 
 
-def _looked_up(outcome: Outcome, settlement: Settlement, *, own: bool) -> Outcome:
+def _looked_up(outcome: Outcome, settlement: Settlement, attempt: Attempt, *, own: bool) -> Outcome:
     """Return an outcome after its look-up."""
     if settlement.status is Status.UNKNOWN:
-        told = outcome.message.removesuffix(settling(outcome.key)).strip()
-        return replace(outcome, message=f"{told} Looked up: {settlement.message} {by_hand(outcome.key)}")
+        told = outcome.message.removesuffix(settling(attempt.key)).strip()
+        return replace(outcome, message=f"{told} Looked up: {settlement.message} {by_hand(attempt.key)}")
     accepted = Status.ACCEPTED if own else Status.ALREADY_ACCEPTED
     status = accepted if settlement.status is Status.ACCEPTED else settlement.status
     return replace(outcome, status=status, number=settlement.number, message=settlement.message)

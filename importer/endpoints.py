@@ -8,9 +8,12 @@ import json
 from collections.abc import Mapping as Dictionary
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import Any, Final
 
 from importer import resources
+
+#: Columns of the table that hold several names.
+_LISTS: Final = ("identifiers", "needed", "unread")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,7 +26,7 @@ class Endpoint:
     description: str
     resource: str
     action: str
-    #: create, update or action
+    #: create, update, action or upsert
     kind: str
     method: str
     #: path by API version (`v1`, `v2`)
@@ -54,6 +57,23 @@ class Endpoint:
     if_match: bool
     #: body fields without which the API refuses the document
     needed: tuple[str, ...]
+    #: body fields that the API never reads out
+    unread: tuple[str, ...]
+
+    @property
+    def creates(self) -> "Endpoint":
+        """Return the endpoint that creates what this one is given; of an upsert its resource's own."""
+        return table()[f"{self.resource}.create"] if self.kind == "upsert" else self
+
+    @property
+    def updates(self) -> "Endpoint":
+        """Return the endpoint that changes what this one is given; of an upsert its resource's own."""
+        return table()[f"{self.resource}.update"] if self.kind == "upsert" else self
+
+    @property
+    def may_create(self) -> bool:
+        """Tell whether it can make what is not there yet."""
+        return self.creates.kind == "create"
 
     @property
     def lines_by_number(self) -> bool:
@@ -71,6 +91,11 @@ def table() -> Dictionary[str, Endpoint]:
     """Return the endpoints by name, in the table's order."""
     raw = json.loads((resources.schemas() / "endpoints.json").read_text(encoding="utf-8"))
     return {
-        name: Endpoint(name=name, **{**row, "needed": tuple(row["needed"]), "identifiers": tuple(row["identifiers"])})
+        name: Endpoint(name=name, **{**row, **{column: tuple(row[column]) for column in _LISTS}})
         for name, row in raw.items()
     }
+
+
+def creator(name: str) -> str:
+    """Return the name of the endpoint by which the journal knows what one creates; that of none is its own."""
+    return table()[name].creates.name if name in table() else name

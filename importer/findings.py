@@ -8,6 +8,7 @@ from collections.abc import Mapping as Dictionary
 from dataclasses import replace
 
 from importer.convert import RowValues
+from importer.endpoints import Endpoint
 from importer.expect import Expectation
 from importer.grouping import spans
 from importer.mapping import Mapping, Rule
@@ -178,32 +179,52 @@ def _conflict(
 
 
 def repeated_numbers(mapping: Mapping, sheet: Sheet, documents: list[Document]) -> list[Document]:
-    """Hold documents that ask for a number which another document of the sheet asks for too."""
-    by_number: dict[str, list[Document]] = {}
-    rule = _rule_of(mapping, (mapping.endpoint.number_field or "",))
+    """Hold documents that ask for a number which another document of the sheet asks for too.
+
+    Of an upsert, also those that share an identifier by which they are found.
+    """
+    endpoint = mapping.endpoint
+    names = [endpoint.number_field or "", *(endpoint.identifiers if endpoint.kind == "upsert" else ())]
+    values = {document.rows: _asked(document, endpoint) for document in documents}
+    sharing: dict[tuple[str, str], list[Document]] = {}
     for document in documents:
-        if document.number is not None:
-            by_number.setdefault(document.number, []).append(document)
+        for name in names:
+            if value := values[document.rows].get(name):
+                sharing.setdefault((name, value), []).append(document)
     result = []
     for document in documents:
-        twins = by_number.get(document.number or "", [document])
-        if len(twins) > 1:
-            other = next(twin for twin in twins if twin is not document)
-            message = (
-                f"Two documents ask for the number {document.number!r}: keys {document.key!r} (row {document.rows[0]}) "
-                f"and {other.key!r} (row {other.rows[0]}). Give each its own number."
-            )
-            problem = Problem(
-                sheet=sheet.name,
-                row=document.rows[0],
-                column=rule.column if rule else None,
-                value=document.number,
-                code="number_twice",
-                message=message,
-            )
+        spots = [(name, values[document.rows].get(name, "")) for name in names]
+        twice = next((spot for spot in spots if len(sharing.get(spot, ())) > 1), None)
+        if twice is not None:
+            other = next(twin for twin in sharing[twice] if twin is not document)
+            problem = _asked_twice(mapping, sheet, *twice, document, other)
             document = Document(key=document.key, rows=document.rows, status=Status.INVALID, problems=(problem,))  # noqa: PLW2901
         result.append(document)
     return result
+
+
+def _asked(document: Document, endpoint: Endpoint) -> dict[str, str]:
+    """Return what a document is known by, by field."""
+    own = {endpoint.number_field: document.number} if endpoint.number_field and document.number else {}
+    return {**Expectation.load(document.expect).identifiers, **own} if endpoint.kind == "upsert" else own
+
+
+def _asked_twice(mapping: Mapping, sheet: Sheet, name: str, value: str, document: Document, other: Document) -> Problem:
+    number = name == mapping.endpoint.number_field
+    rule = _rule_of(mapping, (name,))
+    what = f"ask for the number {value!r}" if number else f"have the {name} {value!r}"
+    message = (
+        f"Two documents {what}: keys {document.key!r} (row {document.rows[0]}) and {other.key!r} (row "
+        f"{other.rows[0]}). Give each its own {'number' if number else name}."
+    )
+    return Problem(
+        sheet=sheet.name,
+        row=document.rows[0],
+        column=rule.column if rule else None,
+        value=value,
+        code="number_twice" if number else "identifier_twice",
+        message=message,
+    )
 
 
 def collapse(sheet: Sheet, documents: list[Document], counts: Dictionary[str, int]) -> list[Problem]:
@@ -272,7 +293,7 @@ def mixed_lines(mapping: Mapping, sheet: Sheet, documents: list[Document]) -> li
 def not_to_be_found(mapping: Mapping, documents: Iterable[Document]) -> list[Problem]:
     """Tell how many creates carry nothing that they could be searched for by, should a run end in doubt over them."""
     endpoint = mapping.endpoint
-    if endpoint.kind != "create":
+    if not endpoint.may_create:
         return []
     ready = [document for document in documents if document.status is None]
     lost = [document for document in ready if not Expectation.load(document.expect).searchable]

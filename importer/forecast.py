@@ -88,6 +88,22 @@ class Forecast:
             found[action(document)] = documents + 1, rows + len(document.rows)
         return found
 
+    def verb(self, document: Document) -> str:
+        """Name the action on a document; of an upsert that sends it, whether it creates or updates."""
+        endpoint, name = self.plan.mapping.endpoint, action(document)
+        if name != "send" or endpoint.kind != "upsert":
+            return name
+        return endpoint.updates.action if document.endpoint == endpoint.updates.name else endpoint.creates.action
+
+    def verbs(self) -> dict[str, int]:
+        """Count the documents to send by what is done, where that is not the same for all."""
+        endpoint = self.plan.mapping.endpoint
+        found = dict.fromkeys((endpoint.creates.action, endpoint.updates.action), 0)
+        for document in self.to_send:
+            if endpoint.kind == "upsert":
+                found[self.verb(document)] += 1
+        return found if endpoint.kind == "upsert" else {}
+
     def reason(self, position: int) -> str:
         """Say why a document is skipped or blocked, and how it differs from its last accepted version."""
         document = self.documents[position]

@@ -1,12 +1,10 @@
 """Look documents up in the API: before an update, and after an action, to see that it was done. Never writes."""
 
 import base64
-import json
 import re
 from collections.abc import Callable, Sequence
 from collections.abc import Mapping as Dictionary
 from dataclasses import dataclass, replace
-from decimal import Decimal
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -20,6 +18,7 @@ from importer.fields import fields_of
 from importer.jsontext import write_json
 from importer.mapping import Mapping
 from importer.model import Document, Status
+from importer.replaced import parsed, with_before
 
 _PLAIN: Final = re.compile(r"[A-Za-z0-9_.~-]+")
 _OK: Final = 200
@@ -102,32 +101,41 @@ def prepare(
     """Read what an update is about to change, where the mapping asks for it: its version, what would change."""
     if mapping.endpoint.kind != "update" or not (mapping.compare or mapping.refuse_changed):
         return tuple(documents)
-    prepared = []
-    for document in documents:
-        prepared.append(document if document.status is not None else _prepared(session, mapping, document))
+    prepared, read = [], {}
+    for position, document in enumerate(documents):
+        found = None if document.status is not None else read_one(session, mapping.endpoint, document.key or "")
+        prepared.append(document if document.status is not None else _prepared(mapping, document, found))
+        if isinstance(found, Found) and prepared[-1].status is None:
+            read[position] = found.data
         noted()
+    if mapping.compare and mapping.endpoint.lines is None:
+        updates = with_before(mapping.endpoint, [(prepared[position], data) for position, data in read.items()])
+        for position, document in zip(read, updates, strict=True):
+            prepared[position] = document
     return tuple(prepared)
 
 
-def _prepared(session: Session, mapping: Mapping, document: Document) -> Document:
+def _prepared(mapping: Mapping, document: Document, found: Found | str | None) -> Document:
     key = document.key or ""
-    found = read_one(session, mapping.endpoint, key)
     if found is None:
         message = f"There is no {mapping.endpoint.resource} {key!r} in Visma. Nothing was sent. Correct the number."
         return replace(document, status=Status.REJECTED, message=message, number=None)
     if isinstance(found, str):
-        return replace(document, status=Status.NOT_SENT, message=f"{found} Nothing was sent. Run again.")
+        return unread(document, found)
     if mapping.refuse_changed:
         document = replace(document, etag=found.etag)
     if not mapping.compare:
         return document
-    body = json.loads(document.body, parse_float=Decimal)
-    fields = fields_of(mapping.endpoint.name)
-    rest = without_unchanged(fields, body, found.data)
+    rest = without_unchanged(fields_of(mapping.endpoint.name), parsed(document.body), found.data)
     if unchanged(rest):
         message = "It is like this in Visma already; nothing was sent."
         return replace(document, status=Status.ALREADY_ACCEPTED, message=message, number=key)
     return replace(document, body=write_json(rest).encode())
+
+
+def unread(document: Document, why: str) -> Document:
+    """Return a document of which what is to be changed could not be read."""
+    return replace(document, status=Status.NOT_SENT, message=f"{why} Nothing was sent. Run again.")
 
 
 def prove(session: Session, endpoint: Endpoint, verdict: Verdict, number: str) -> Verdict:

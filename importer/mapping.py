@@ -121,6 +121,10 @@ class Mapping:
     refuse_changed: bool = False
     #: of an update: send only what differs from what the API holds
     compare: bool = False
+    #: of an upsert, what becomes of what exists: update, skip or refuse
+    on_existing: str = "update"
+    #: of an upsert, what becomes of what does not exist: create or refuse
+    on_missing: str = "create"
 
     @property
     def rules(self) -> Iterator[Rule]:

@@ -87,6 +87,8 @@ class _Reader:
                 template=str(data.get("template", f"{endpoint.name}.json.j2")),
                 refuse_changed=data.get("if_changed") == "refuse",
                 compare=bool(as_boolean(data.get("compare"))),
+                on_existing=str(data.get("on_existing", "update")),
+                on_missing=str(data.get("on_missing", "create")),
             )
             self._check_params(mapping)
         return mapping

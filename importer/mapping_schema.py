@@ -61,6 +61,16 @@ _COMPARE: Final[Node] = {
     "description": "true: read it first and send only what differs; what is the same already is not sent.",
     "type": "boolean",
 }
+_ON_EXISTING: Final[Node] = {
+    "description": "What becomes of a row whose customer exists: update (default: send what differs), skip or refuse.",
+    "type": "string",
+    "enum": ["update", "skip", "refuse"],
+}
+_ON_MISSING: Final[Node] = {
+    "description": "What becomes of a row whose customer does not exist: create (default) or refuse.",
+    "type": "string",
+    "enum": ["create", "refuse"],
+}
 _KEY_OPTIONS: Final[Dictionary[str, Node]] = {
     "key": {
         "type": {
@@ -216,6 +226,8 @@ def _properties(endpoints: Dictionary[str, Endpoint]) -> Node:
         },
         "if_changed": True,
         "compare": True,
+        "on_existing": True,
+        "on_missing": True,
     }
 
 
@@ -302,6 +314,8 @@ def _branch(name: str, endpoint: Endpoint) -> Node:
     update = endpoint.kind == "update"
     then["if_changed"] = _IF_CHANGED if update and endpoint.if_match else False
     then["compare"] = _COMPARE if update else False
+    then["on_existing"] = _ON_EXISTING if endpoint.kind == "upsert" else False
+    then["on_missing"] = _ON_MISSING if endpoint.kind == "upsert" else False
     then["api"] = {"enum": list(endpoint.versions)}
     # a pattern, since completion takes a const for met by any text that it begins with, as customer.create is by
     # customer.createDunningLetter

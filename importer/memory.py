@@ -5,14 +5,29 @@ from collections.abc import Mapping as Dictionary
 from dataclasses import replace
 
 from importer.decide import Known, Past, known_from
-from importer.journal import Attempt, Journal
+from importer.endpoints import Endpoint, creator, table
+from importer.journal import Attempt, Journal, changes
 from importer.model import Document, Outcome, Reference, RunRecord, Status
 
 _FOUND = frozenset({Status.ACCEPTED, Status.ALREADY_ACCEPTED})
 
 
 def known(journal: Journal, company: str, endpoint: str) -> Known:
-    """Return what the journal knows of a company and an endpoint."""
+    """Return what the journal knows of a company and an endpoint; of an upsert, of what it creates and changes."""
+    row = table()[endpoint]
+    if row.kind == "upsert":
+        return replace(_known(journal, company, row.creates.name), updates=_known(journal, company, row.updates.name))
+    return _known(journal, company, endpoint)
+
+
+def once_doubtful(past: Known, endpoint: Endpoint) -> dict[tuple[str, str], int]:
+    """Return the latest attempt that was once in doubt, by the name of its endpoint and its identity."""
+    updates = past.updates.once_doubtful if past.updates else {}
+    pairs = ((endpoint.creates.name, past.once_doubtful), (endpoint.updates.name, updates))
+    return {(name, identity): once.attempt_id for name, found in pairs for identity, once in found.items()}
+
+
+def _known(journal: Journal, company: str, endpoint: str) -> Known:
     attempts = (_past(attempt) for attempt in journal.live_attempts(company, endpoint))
     once = {attempt.identity: _past(attempt) for attempt in journal.once_doubtful(company, endpoint)}
     return known_from(attempts, journal.waived(company, endpoint), once)
@@ -39,8 +54,10 @@ def numbers_of(journal: Journal, company: str, origins: Dictionary[str, str]) ->
 
 
 def _numbers(journal: Journal, company: str, endpoint: str) -> dict[str, str]:
-    attempts = journal.live_attempts(company, endpoint)
-    return {one.key: one.number for one in attempts if one.state == "accepted" and one.number}
+    attempts = journal.live_attempts(company, creator(endpoint))
+    own = {one.key: one.number for one in attempts if one.state == "accepted" and one.number}
+    # what an upsert found there is known under its key by what a run said of it alone
+    return own if creator(endpoint) == endpoint else {**changes.numbers_told(journal, company, endpoint), **own}
 
 
 def hold_back(

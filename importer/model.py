@@ -110,6 +110,10 @@ class Document:
     key: str | None
     rows: tuple[int, ...]
     status: Status | None = None
+    #: endpoint by which it is sent and the journal knows it; empty for that of the run
+    endpoint: str = ""
+    #: the number in the path, where it is another than the key
+    path_number: str | None = None
     #: the body as it is sent, UTF-8 JSON; empty unless the document can be sent
     body: bytes = b""
     #: SHA-256 of the canonical body, hexadecimal
@@ -122,6 +126,8 @@ class Document:
     expect: str = ""
     #: the version that was read, where the write holds only for that one
     etag: str | None = None
+    #: what it replaces, as JSON (compare.py)
+    before: str = ""
     #: True where it waits for what became of an earlier attempt
     waits: bool = False
     #: True where it was found in the API, left there by an attempt of ours that was once in doubt
@@ -137,6 +143,11 @@ class Document:
     #: why it is filtered, or what is to be known about it
     message: str = ""
     problems: tuple[Problem, ...] = ()
+
+    @property
+    def known_as(self) -> str | None:
+        """Return what the journal knows it as: the number in its path, or its key."""
+        return self.key if self.path_number is None else self.path_number
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,52 +1,34 @@
-"""Look for what is about to be created before the first write: the journal is the memory, the API is the truth.
+"""Look at what a run is about to write before the first write: the journal is the memory, the API is the truth.
 
-It guards a journal that was lost, restored or is not the only one, and the invoice that somebody typed by hand. A list
-over the documents' dates (or of all customers), or a look-up for each document, whichever costs fewer requests; every
-row is compared here.
+Of creates it guards a journal that was lost, restored or is not the only one, and the invoice that somebody typed by
+hand. Of updates it reads what would change, where the mapping asks for it. Of upserts it finds out which is which.
 """
 
-from collections.abc import Iterable, Sequence, Set
 from collections.abc import Mapping as Dictionary
-from dataclasses import dataclass, field, replace
-from typing import Any
+from collections.abc import Sequence, Set
+from dataclasses import replace
 
 from importer.api.session import Session
-from importer.decide import Known, decision
+from importer.decide import Clock, Known, decision
 from importer.endpoints import Endpoint
-from importer.errors import TargetError
+from importer.existing import Index, look_up
 from importer.expect import Expectation, differences, number_of
+from importer.lookup import prepare
+from importer.mapping import Mapping
 from importer.model import Document, Status
-from importer.search import PAGE_SIZE, Unreadable, candidates, rows
-
-Item = dict[str, Any]
+from importer.upsert import find_existing
 
 
-@dataclass(frozen=True, slots=True)
-class _Index:
-    """Hold what the API has, by everything that a document can be known by."""
+def look_ahead(
+    session: Session, mapping: Mapping, sheet: str, documents: Sequence[Document], known: Known, clock: Clock
+) -> tuple[Document, ...]:
+    """Return the documents as they are to be sent; what the API makes needless or impossible has a status now.
 
-    endpoint: Endpoint
-    found: dict[tuple[str, str, str], list[Item]] = field(default_factory=dict)
-
-    def add(self, read: Item) -> None:
-        number = number_of(self.endpoint, read)
-        party = read.get("customer")
-        customer = str(party.get("number")) if isinstance(party, dict) else ""
-        names = [("number", number, "")]
-        if self.endpoint.reference_field:
-            names.append(("reference", read.get(self.endpoint.reference_field), customer))
-        names += [(name, read.get(name), "") for name in self.endpoint.identifiers]
-        for kind, value, of in names:
-            if isinstance(value, str) and value:
-                self.found.setdefault((kind, value, of), []).append(read)
-
-    def hits(self, expected: Expectation) -> list[Item]:
-        keys = [(name, value, "") for name, value in expected.identifiers.items()]
-        keys += [("number", expected.number, "")] if expected.number else []
-        if expected.reference and expected.customer:
-            keys.append(("reference", expected.reference, expected.customer))
-        unique = {number_of(self.endpoint, read): read for key in keys for read in self.found.get(key, [])}
-        return list(unique.values())
+    Raises: TargetError when the API cannot be searched, so that nothing may be written.
+    """
+    if mapping.endpoint.kind == "upsert":
+        return find_existing(session, mapping, sheet, documents, known, clock)
+    return look_before(session, mapping.endpoint, prepare(session, mapping, documents), known)
 
 
 def look_before(
@@ -65,53 +47,16 @@ def look_before(
         for document in documents
         if document.status is None and (document.key, document.fingerprint) not in known.waived
     }
-    sought = {key: what for key, what in expected.items() if _lookups(what)}
+    sought = {key: what for key, what in expected.items() if what.searchable}
     if not sought:
         return tuple(documents)
-    try:
-        index = _listed(session, endpoint, list(sought.values())) or _looked_up(session, endpoint, sought.values())
-    except Unreadable as error:
-        raise TargetError(f"What is in Visma already could not be looked up, so nothing is sent. {error}") from None
+    index = look_up(session, endpoint, list(sought.values()))
     return tuple(
         _adopted(_judged(document, endpoint, sought[document.key], index, known_numbers), ours)
         if document.status is None and document.key in sought
         else document
         for document in documents
     )
-
-
-def _lookups(expected: Expectation) -> int:
-    """Count the requests that looking for one document costs."""
-    return bool(expected.number) + bool(expected.reference and expected.customer) + len(expected.identifiers)
-
-
-def _listed(session: Session, endpoint: Endpoint, sought: Sequence[Expectation]) -> _Index | None:
-    """Read one list that holds all that is sought; None where looking each up costs less, or dates are missing."""
-    filters: dict[str, str] = {}
-    if endpoint.lines is not None:
-        days = [what.day for what in sought]
-        if not all(days):
-            return None
-        filters = {"documentDate": min(day for day in days if day), "documentDateCondition": ">="}
-    single = sum(map(_lookups, sought))
-    index, whole = _Index(endpoint), True
-
-    def dearer(total: int) -> bool:
-        nonlocal whole
-        whole = total / PAGE_SIZE <= single
-        return not whole
-
-    for read in rows(session, endpoint, filters, dearer):
-        index.add(read)
-    return index if whole else None
-
-
-def _looked_up(session: Session, endpoint: Endpoint, sought: Iterable[Expectation]) -> _Index:
-    index = _Index(endpoint)
-    for what in sought:
-        for read in candidates(session, endpoint, what):
-            index.add(read)
-    return index
 
 
 def _adopted(document: Document, ours: Set[tuple[str, str]]) -> Document:
@@ -123,7 +68,7 @@ def _adopted(document: Document, ours: Set[tuple[str, str]]) -> Document:
 
 
 def _judged(
-    document: Document, endpoint: Endpoint, expected: Expectation, index: _Index, known_numbers: Dictionary[str, str]
+    document: Document, endpoint: Endpoint, expected: Expectation, index: Index, known_numbers: Dictionary[str, str]
 ) -> Document:
     hits = index.hits(expected)
     own = [

@@ -11,6 +11,8 @@ from importer.workbook import sha256
 
 _TARGETS: Final = "targets.yaml"
 _PRIVATE: Final = ".visma-import"
+#: Tells the folder of a report.
+_REPORT: Final = "results.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,12 +81,15 @@ class Project:
 
 
 def project_of(start: Path) -> Project:
-    """Return the nearest project upward from a folder: one with targets.yaml, else the folder itself."""
+    """Return the nearest project upward from a folder: one with targets.yaml, else the folder itself.
+
+    A report, whose mapping puts back what a run replaced, belongs to the project that it lies in.
+    """
     start = start.resolve()
     for folder in (start, *start.parents):
         if (folder / _TARGETS).is_file():
             return Project(folder)
-    return Project(start)
+    return project_here(start) if (start / _REPORT).is_file() else Project(start)
 
 
 def project_here(start: Path) -> Project:

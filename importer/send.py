@@ -13,7 +13,7 @@ from importer.api.client import Answer, NoAnswer
 from importer.api.session import Session
 from importer.api.verdict import Then, Verdict, judge_action, judge_create, judge_update
 from importer.decide import decision, settling
-from importer.endpoints import Endpoint
+from importer.endpoints import Endpoint, table
 from importer.journal import AlreadyClaimed, Attempt, Journal
 from importer.lookup import path_for, prove
 from importer.model import Document, Outcome, RunRecord, Status
@@ -36,9 +36,10 @@ class Sender:
     """Claim, send and settle documents of one run; safe for threads."""
 
     record: RunRecord
+    #: the mapping's; a document may have one of its own
     endpoint: Endpoint
-    #: path of the endpoint in the mapping's API version
-    path: str
+    #: version of the API
+    api: str
     journal: Journal
     session: Session
     #: the outcome of each document by its position; kept up to date here
@@ -48,8 +49,8 @@ class Sender:
     explain: Callable[[str], str] = str
     #: numbers that documents of the journal have, with their keys
     taken: dict[str, str] = field(default_factory=dict)
-    #: the latest attempt that was once in doubt, by identity; all of these were looked for before this run
-    once_doubtful: Dictionary[str, int] = field(default_factory=dict)
+    #: the latest attempt that was once in doubt, by endpoint and identity; all were looked for before this run
+    once_doubtful: Dictionary[tuple[str, str], int] = field(default_factory=dict)
     #: claims that are not settled yet, by position
     _open: dict[int, int] = field(default_factory=dict)
     _given_up: bool = False
@@ -59,11 +60,11 @@ class Sender:
         """Send a document once and keep its outcome; no verdict where another run has it, or it was given up."""
         outcome, claimed_at, began = self.outcomes[position], self.now(), _clocks()
         in_flight = replace(
-            outcome, status=Status.UNKNOWN, message=f"{_IN_FLIGHT} {settling(document.key)}", sent_at=claimed_at
+            outcome, status=Status.UNKNOWN, message=f"{_IN_FLIGHT} {settling(document.known_as)}", sent_at=claimed_at
         )
         try:
             server_at = self.session.server_now().isoformat()
-            looked_after = self.once_doubtful.get(document.identity, 0)
+            looked_after = self.once_doubtful.get((self._endpoint(document).name, document.identity), 0)
             attempt = self.journal.claim(self.record, document, in_flight, claimed_at, server_at, looked_after)
         except AlreadyClaimed as error:
             self.outcomes[position] = self._claimed_by(outcome, document, error.attempt)
@@ -113,15 +114,21 @@ class Sender:
         with self._lock:
             return self._open.pop(position, None) is not None
 
+    def _endpoint(self, document: Document) -> Endpoint:
+        return table()[document.endpoint] if document.endpoint else self.endpoint
+
     def _message(self, document: Document, verdict: Verdict) -> str:
         if verdict.status is Status.UNKNOWN:
-            return f"{verdict.message} {settling(document.key)}"
+            return f"{verdict.message} {settling(document.known_as)}"
+        if verdict.status is Status.ACCEPTED:
+            return f"{document.message} {verdict.message}".strip()
         return self.explain(verdict.message) if verdict.status in _EXPLAINED else verdict.message
 
     def _exchange(self, document: Document) -> Verdict:
-        path = path_for(self.path, document.key or "")
+        endpoint = self._endpoint(document)
+        path = path_for(endpoint.path[self.api], document.known_as or "")
         headers = {"If-Match": f'"{document.etag}"'} if document.etag else {}
-        return self._judge(document, self.session.write(self.endpoint.method, path, document.body, headers))
+        return self._judge(document, self.session.write(endpoint.method, path, document.body, headers))
 
     def _followed(self, document: Document, verdict: Verdict, job: str) -> Verdict:
         """Return the verdict once the background request that was made of a document has ended, if it does soon."""
@@ -133,19 +140,20 @@ class Sender:
         return replace(verdict, message=f"{verdict.message} {final or ''}".strip())
 
     def _judge(self, document: Document, result: Answer | NoAnswer) -> Verdict:
-        if self.endpoint.kind == "create":
-            return self._create(document, judge_create(result, asked_number=document.number))
-        if self.endpoint.kind == "update":
-            return judge_update(result, number=document.key)
+        endpoint = self._endpoint(document)
+        if endpoint.kind == "create":
+            return self._create(endpoint, document, judge_create(result, asked_number=document.number))
+        if endpoint.kind == "update":
+            return judge_update(result, number=document.known_as)
         verdict = judge_action(result, number=document.key)
-        if self.endpoint.proof and (verdict.queued or verdict.status is Status.ACCEPTED):
-            return prove(self.session, self.endpoint, verdict, document.key or "")
+        if endpoint.proof and (verdict.queued or verdict.status is Status.ACCEPTED):
+            return prove(self.session, endpoint, verdict, document.key or "")
         return verdict
 
-    def _create(self, document: Document, verdict: Verdict) -> Verdict:
-        verdict = confirm(self.session, self.endpoint, document, verdict, self.taken)
-        if verdict.status is Status.REJECTED and document.identity in self.once_doubtful:
-            verdict = adopt(self.session, self.endpoint, document, verdict)
+    def _create(self, endpoint: Endpoint, document: Document, verdict: Verdict) -> Verdict:
+        verdict = confirm(self.session, endpoint, document, verdict, self.taken)
+        if verdict.status is Status.REJECTED and (endpoint.name, document.identity) in self.once_doubtful:
+            verdict = adopt(self.session, endpoint, document, verdict)
         if verdict.status is not Status.ACCEPTED or not verdict.number:
             return verdict
         with self._lock:

@@ -22,6 +22,7 @@ ORDER = (
     "credit-notes",
     "debit-notes",
     "customers-update",
+    "customers-upsert",
     "invoices-update",
     "credit-notes-update",
     "debit-notes-update",

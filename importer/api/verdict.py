@@ -87,7 +87,7 @@ def _answered(answer: Answer) -> Verdict | None:
         )
         return Verdict(status=Status.NOT_SENT, message=_with(message, said), then=Then.STOP, **facts)
     if code == 412:  # noqa: PLR2004
-        message = "It was changed by someone since it was read (412)."
+        message = "It was changed by someone since it was read (412). Run again: it is read anew."
         return Verdict(status=Status.REJECTED, message=_with(message, said), **facts)
     if (code in _REFUSALS or code == 500) and answer.whole and said:  # noqa: PLR2004
         return Verdict(status=Status.REJECTED, message=f"Visma answered: {said}", **facts)

@@ -176,7 +176,7 @@ def takes(mapping: Mapping, column: MappedColumn) -> str:
             parts.append(f"blank means {rule.default}")
         if rule.blank == "clear":
             parts.append("blank empties the field")
-    if mapping.endpoint.kind == "update" and not column.mandatory:
+    if mapping.endpoint.kind in {"update", "upsert"} and not column.mandatory:
         parts.append("blank leaves it as it is")
     return ", ".join(dict.fromkeys(parts))
 

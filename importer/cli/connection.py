@@ -84,6 +84,7 @@ def decider_for(
         session=connection.session,
         company=connection.target.company,
         mapping=given.mapping,
+        sheet=given.plan.sheet.name,
         origins=given.origins,
         settle_after_s=settle_after_s,
         promised=lambda _reference: every,

@@ -37,7 +37,9 @@ def show(forecast: Forecast, *, quiet: bool) -> None:
         _examples(out, forecast)
         _counts(out, forecast)
         amounts(out, forecast.amounts)
-    counted = ", ".join(f"{name} {number:,}" for name, (number, _) in forecast.counts().items())
+    verbs = ", ".join(f"{name} {number:,}" for name, number in forecast.verbs().items())
+    more = {"send": f" ({verbs})"} if verbs else {}
+    counted = ", ".join(f"{name} {number:,}{more.get(name, '')}" for name, (number, _) in forecast.counts().items())
     long = f" About {screen.duration(forecast.seconds)}." if forecast.to_send else ""
     out.print(f"To {forecast.target}: {counted}.{long}", markup=False)
     if forecast.basis and not quiet:
@@ -56,13 +58,14 @@ def _documents(out: Console, forecast: Forecast) -> None:
     documents = forecast.documents
     if len(documents) <= _MAX_LISTED:
         for position, document in enumerate(documents):
-            _document(out, document, _reason(forecast, position))
+            _document(out, document, forecast.verb(document), _reason(forecast, position))
         out.print()
         return
     for name in ACTIONS:
         members = [position for position, document in enumerate(documents) if action(document) == name]
         for position in members[: _MAX_OF[name]]:
-            _document(out, documents[position], _reason(forecast, position))
+            document = documents[position]
+            _document(out, document, forecast.verb(document), _reason(forecast, position))
         if len(members) > _MAX_OF[name]:
             out.print(f"{name:8}... and {len(members) - _MAX_OF[name]:,} more: -o FILE.xlsx or --json lists them all")
     out.print()
@@ -75,10 +78,9 @@ def _reason(forecast: Forecast, position: int) -> str:
     return "; ".join(names) + "." if names else forecast.reason(position)
 
 
-def _document(out: Console, document: Document, reason: str) -> None:
-    name = action(document)
+def _document(out: Console, document: Document, verb: str, reason: str) -> None:
     head = f"{document.key if document.key is not None else '(no key)'}  ({row_list(document.rows)})"
-    out.print(f"[{_COLOURS[name]}]{name:8}[/]{escape(screen.printable(head))}")
+    out.print(f"[{_COLOURS[action(document)]}]{verb:8}[/]{escape(screen.printable(head))}")
     if reason:
         screen.told(out, reason, 8)
 
@@ -136,6 +138,8 @@ def _counts(out: Console, forecast: Forecast) -> None:
     out.print(f"[bold]{'':8}{'documents':>10}{'rows':>9}[/]")
     for name, (documents, rows) in forecast.counts().items():
         out.print(f"[{_COLOURS[name]}]{name:8}[/]{documents:10,}{rows:9,}  {_MEANINGS[name]}")
+        for verb, number in forecast.verbs().items() if name == "send" else ():
+            out.print(f"  {verb:8}{number:8,}")
     out.print()
 
 

@@ -114,6 +114,7 @@ def _plan(given: Input, forecast: Forecast, code: int) -> dict[str, Any]:
         "target": forecast.target,
         "seconds": round(forecast.seconds, 1),
         "send": len(found),
+        **forecast.verbs(),
         "documents": counts,
         "amounts": [_amount(amount) for amount in forecast.amounts],
         "first": _example(found[0]) if found else None,
@@ -139,6 +140,8 @@ def _row(forecast: Forecast, position: int) -> dict[str, Any]:
     return {
         "key": document.key,
         "action": action(document),
+        "endpoint": document.endpoint or None,
+        "number": document.path_number or document.number,
         "status": document.status.value if document.status else None,
         "excel_rows": list(document.rows),
         "fingerprint": document.fingerprint or None,

@@ -11,10 +11,12 @@ from importer.cli.inputs import Input
 from importer.cli.sending import Manner
 from importer.cli.task import Task, referred
 from importer.decide import since_accepted
+from importer.endpoints import table
 from importer.forecast import Forecast, control_totals, held
 from importer.journal import Journal, plans
 from importer.lookup import probe
 from importer.model import Document
+from importer.replaced import difference
 from importer.target import Target
 
 #: Added to each request for what the API itself needs; measured ones are longer than the network's own time.
@@ -48,7 +50,8 @@ def prospect(
 
 
 def _endpoints(task: Task) -> list[str]:
-    return [name for step in task.steps for name in (step.given.mapping.endpoint.name, *step.given.origins.values())]
+    named = [name for step in task.steps for name in (step.given.mapping.endpoint.name, *step.given.origins.values())]
+    return [one.name for name in named for one in (table()[name].creates, table()[name].updates)]
 
 
 def _forecast(
@@ -69,7 +72,7 @@ def _forecast(
     changes = {
         position: text
         for position, document in enumerate(documents)
-        if (text := since_accepted(document, past, expected))
+        if (text := difference(given.mapping.endpoint.updates, document) or since_accepted(document, past, expected))
     }
     return Forecast(
         plan=given.plan,
@@ -87,7 +90,7 @@ def _expected(given: Input, journal: Journal | None, company: str) -> dict[int, 
     """Return by attempt what an accepted document was expected to be found by."""
     if journal is None:
         return {}
-    live = journal.live_attempts(company, given.mapping.endpoint.name)
+    live = journal.live_attempts(company, given.mapping.endpoint.creates.name)
     return {attempt.attempt_id: attempt.expect for attempt in live if attempt.state == "accepted"}
 
 

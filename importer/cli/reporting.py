@@ -3,13 +3,14 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from importer.causes import group, noun_of
 from importer.cli import screen
 from importer.cli.inputs import Input, print_json, text_of
+from importer.endpoints import creator
 from importer.errors import StartError, advice_for, reason_of
-from importer.journal import Journal
+from importer.journal import Journal, changes
 from importer.model import Outcome, RunRecord, Status
 from importer.project import Project
 from importer.report import write_report
@@ -20,6 +21,9 @@ from importer.report.words import NOTICE, exit_meaning
 from importer.run import first_outcomes
 from importer.send import now_utc
 from importer.target import SANDBOX
+
+if TYPE_CHECKING:
+    from importer.report.replaced_file import Replaced
 
 _CHECKED: Final = "Ready. This was a check: nothing was sent."
 
@@ -135,9 +139,40 @@ def rebuild_report(
     if folder is None:
         folder = report_folder(project, record.mapping_name, record.started_at, record.run_id)
     copy = project.workbook_copy(record.workbook_sha256)
+    told, replaced = _carried_out(journal, record, folder)
     try:
-        return folder, write_report(folder, record, outcomes, copy if copy.exists() else None)
+        notes = write_report(folder, record, outcomes, copy if copy.exists() else None, replaced)
     except OSError as error:
         advice = f"see that you may write into {str(folder)!r}, that there is room and results.xlsx is not open, then"
-        told = f"The report could not be written ({reason_of(error)}): {advice} say visma-import report {record.run_id}"
-        return None, [told]
+        why = f"The report could not be written ({reason_of(error)}): {advice} say visma-import report {record.run_id}"
+        return None, [why]
+    return folder, [*notes, *told]
+
+
+def _carried_out(journal: Journal, record: RunRecord, folder: Path) -> tuple[list[str], "Replaced | None"]:
+    """Return what is to be said of what a run created and changed, and what it replaced."""
+    done = changes.carried_out(journal, record.run_id)
+    noun, notes = noun_of(record.endpoint), []
+    if creator(record.endpoint) != record.endpoint:
+        accepted = [attempt.endpoint for attempt, _ in done if attempt.state == "accepted"]
+        created = accepted.count(creator(record.endpoint))
+        changed = screen.counted(len(accepted) - created, noun)
+        notes.append(f"Created {screen.counted(created, noun)}, changed {changed}.")
+    if not any(before for _, before in done):
+        return notes, None
+    from importer.report import replaced_file as files
+
+    replaced = files.replaced_by([(attempt.endpoint, attempt.key, before) for attempt, before in done])
+    if replaced is not None and replaced.rows:
+        count, how = (
+            screen.counted(len(replaced.rows), noun),
+            files.command(record, screen.short(folder / files.MAPPING)),
+        )
+        notes.append(f"What {count} had before is in {files.WORKBOOK}. To put it back: {how}")
+    if replaced is not None and replaced.losses:
+        count, first = screen.counted(len(replaced.losses), "value"), replaced.losses[0]
+        notes.append(
+            f"{count} cannot be put back, the first: {first.field} of {first.number}; {first.why}. All of them are in "
+            f"{files.WORKBOOK}."
+        )
+    return notes, replaced

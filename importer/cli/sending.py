@@ -23,6 +23,7 @@ from importer.forecast import OWN, net_amounts
 from importer.journal import Journal
 from importer.lookup import probe
 from importer.mapping import Mapping
+from importer.memory import once_doubtful
 from importer.model import Document, Outcome, RunRecord, Status
 from importer.report.words import NOTICE
 from importer.run import Flight, Run, check_equations, first_outcomes
@@ -159,13 +160,13 @@ def _sender(passage: Passage, record: RunRecord, outcomes: list[Outcome], past: 
     return Sender(
         record,
         mapping.endpoint,
-        mapping.endpoint.path[mapping.api],
+        mapping.api,
         passage.errand.journal,
         passage.connection.session,
         outcomes,
         explain=_explainer(passage.given),
         taken={found.number: found.key for found in past.accepted.values() if found.number},
-        once_doubtful={identity: once.attempt_id for identity, once in past.once_doubtful.items()},
+        once_doubtful=once_doubtful(past, mapping.endpoint),
     )
 
 
@@ -183,9 +184,14 @@ def _decided(passage: Passage, doubts: Doubts) -> tuple[Known, tuple[Document, .
         # it tells the server's time, too, by which doubts grow old
         probe(session, given.mapping.endpoint)
     if unsure:
-        doubts.settle_earlier(decider.filled(planned))
+        doubts.settle_earlier(documents)
         past, documents = decider.by_journal(planned)
     found = decider.by_api(documents, past)
+    waits = any(new.waits and not old.waits for old, new in zip(documents, found, strict=True))
+    if waits and doubts.settle_earlier(found):
+        # of changes it is the API that tells what they are of, and so which earlier ones are in doubt
+        past, documents = decider.by_journal(planned)
+        found = decider.by_api(documents, past)
     if any(new.status is Status.CHANGED and old.status is None for old, new in zip(documents, found, strict=True)):
         # another machine on this journal may have had them accepted between our looking into it and into the API
         past, later = decider.by_journal(planned)

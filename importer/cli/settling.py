@@ -4,7 +4,7 @@ import getpass
 import shlex
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import click
 
@@ -14,7 +14,7 @@ from importer.cli.inputs import print_json
 from importer.cli.stream import say
 from importer.decide import by_hand
 from importer.doubts import BY_LOOKING, is_in_hand
-from importer.endpoints import Endpoint, table
+from importer.endpoints import Endpoint, creator, table
 from importer.errors import StartError, UsageError
 from importer.expect import number_of
 from importer.journal import Attempt, Journal
@@ -120,7 +120,7 @@ def _matter(journal: Journal, company: str, key: str, endpoint: str | None) -> _
     Raises: UsageError where it stands for none or for several.
     """
     found = []
-    for name in [endpoint] if endpoint else list(table()):
+    for name in [creator(endpoint)] if endpoint else list(table()):
         live = [attempt for attempt in journal.live_attempts(company, name) if attempt.key == key]
         doubtful = [attempt for attempt in live if attempt.state != "accepted"]
         newest = doubtful or live
@@ -136,6 +136,9 @@ def _matter(journal: Journal, company: str, key: str, endpoint: str | None) -> _
 
 def _carry_out(journal: Journal, matter: _Matter, word: Word) -> None:
     attempt, changed = matter.attempt, matter.changed
+    if changed is not None:
+        # what a person says is known by the endpoint that creates it, as it is when it is sent
+        changed = (replace(changed[0], endpoint=matter.endpoint), changed[1])
     settled = attempt is None or attempt.state == "accepted"
     if changed is not None and settled and word.accepted:
         number = word.number or changed[1].number
@@ -162,9 +165,10 @@ def decide_run(project: Project, chosen: str | Target, journal: Journal, run_id:
         _ask(word, f"{count} documents of run {record.run_id}")
         for attempt in doubtful:
             _decide(journal, attempt, Word(word.accepted, None, yes=True))
-        live = {a.key: a for a in journal.live_attempts(record.company, record.endpoint)}
+        name = creator(record.endpoint)
+        live = {a.key: a for a in journal.live_attempts(record.company, name)}
         for outcome in outcomes:
-            _carry_out(journal, _Matter(record.endpoint, live.get(outcome.key or ""), (record, outcome)), word)
+            _carry_out(journal, _Matter(name, live.get(outcome.key or ""), (record, outcome)), word)
     say(f"{count} documents: noted as {'accepted' if word.accepted else 'not there'}, by {_person()}.")
     return 0
 
@@ -172,7 +176,7 @@ def decide_run(project: Project, chosen: str | Target, journal: Journal, run_id:
 def _changed(journal: Journal, company: str, key: str, endpoint: str) -> tuple[RunRecord, Outcome] | None:
     """Return the latest run that called the document changed, unless a later one did not."""
     for record, _ in journal.runs():
-        if record.company != company or record.endpoint != endpoint:
+        if record.company != company or creator(record.endpoint) != endpoint:
             continue
         for outcome in journal.outcomes(record.run_id):
             if outcome.key == key and outcome.status is not Status.FILTERED:

@@ -225,7 +225,7 @@ class _Chooser:
 
     def _from_key(self, key: _Chosen | None, items: list[Item]) -> Iterable[Item]:
         """Yield what the document's own number feeds besides the key."""
-        if key is None or self.endpoint.kind != "create":
+        if key is None or not self.endpoint.may_create:
             return
         fed = {item.path for item in items if item.sure}
         base = replace(key.item(), doubt="", evidence="")
@@ -307,7 +307,7 @@ class _Chooser:
         if key is None:
             yield (
                 "key: no column is surely the number that tells the documents apart. Say which it is."
-                if self.endpoint.kind == "create"
+                if self.endpoint.may_create
                 else "key: no column is surely the number of the documents in Visma. Say which it is."
             )
         fed = {item.path for item in items if item.sure}

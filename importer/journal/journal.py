@@ -137,6 +137,7 @@ class Journal:
         Raises: AlreadyClaimed when another attempt at it is live, or was refused with 500 and not looked for since.
         JournalError when the claim cannot be written.
         """
+        endpoint = document.endpoint or record.endpoint
         values = _new_attempt(
             record,
             outcome,
@@ -147,9 +148,12 @@ class Journal:
             repeatable=int(document.repeatable),
             expect=document.expect,
             server_at=server_at,
+            endpoint=endpoint,
+            key=document.known_as,
+            before=document.before or None,
         )
         error = attempts.refused_with_error(
-            record.company, record.endpoint, document.identity, document.fingerprint, looked_after
+            record.company, endpoint, document.identity, document.fingerprint, looked_after
         )
 
         def job(connection: sa.Connection) -> int | Attempt:

@@ -9,6 +9,7 @@ workbook_file  results.xlsx: workbook_copy loads, columns makes room, cells writ
 workbook_made  the workbook for it where the run's was no .xlsx
 html_file      results.html, made of the files in page
 junit_file     results.junit.xml
+replaced_file  replaced.xlsx and replaced.mapping.yaml, where updates noted what they replaced
 sequence       the report over all steps of a migration: sequence_page makes its page
 layout         heights, amounts and paper of the sheets that are ours
 """
@@ -20,11 +21,14 @@ from collections.abc import Mapping as Dictionary
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from importer.errors import WorkbookError
 from importer.model import Outcome, RunRecord
 from importer.report.contents import Contents, contents
+
+if TYPE_CHECKING:
+    from importer.report.replaced_file import Replaced
 
 Writer = Callable[[Path, Contents], None]
 
@@ -53,23 +57,47 @@ def _write_junit(target: Path, told: Contents) -> None:
     junit_file.write(target, told)
 
 
-#: In the order in which they are put in place: first the one that another program may hold open.
+def _write_replaced(target: Path, told: Contents) -> None:
+    if told.replaced is not None:
+        from importer.report import replaced_file
+
+        replaced_file.write_workbook(target, told.replaced)
+
+
+def _write_putting_back(target: Path, told: Contents) -> None:
+    if told.replaced is not None and told.replaced.rows:
+        from importer.report import replaced_file
+
+        replaced_file.write_mapping(target, told.replaced, told.record)
+
+
+#: In the order in which they are put in place: first those that another program may hold open. Where nothing was
+#: replaced, two of them are not made.
 FILES: Final[tuple[tuple[str, Writer], ...]] = (
     ("results.xlsx", _write_workbook),
+    ("replaced.xlsx", _write_replaced),
+    ("replaced.mapping.yaml", _write_putting_back),
     ("results.json", _write_json),
     ("results.html", _write_html),
     ("results.junit.xml", _write_junit),
 )
 
 
-def write_report(folder: Path, record: RunRecord, outcomes: Sequence[Outcome], workbook: Path | None) -> list[str]:
+def write_report(
+    folder: Path,
+    record: RunRecord,
+    outcomes: Sequence[Outcome],
+    workbook: Path | None,
+    replaced: "Replaced | None" = None,
+) -> list[str]:
     """Write the report's files into a folder, in place of an earlier report; return notes for the user.
 
-    `workbook` is the kept copy of the workbook. Without it results.xlsx is left out, and a note says so.
+    `workbook` is the kept copy of the workbook. Without it results.xlsx is left out, and a note says so. `replaced` is
+    what the run's updates replaced.
 
     Raises: OSError when the folder cannot be written.
     """
-    told = contents(record, outcomes, workbook)
+    told = contents(record, outcomes, workbook, replaced)
     return place(folder, {name: partial(_write, writer, told) for name, writer in FILES})
 
 
@@ -96,7 +124,7 @@ def place(folder: Path, files: Dictionary[str, Callable[[Path], None]]) -> list[
             except WorkbookError as error:
                 (staging / name).unlink(missing_ok=True)
                 notes.append(f"{name} was not written: {error}")
-            else:
+            if (staging / name).exists():
                 _flush(staging / name)
         _put_in_place(staging, folder, list(files))
         return notes

@@ -3,9 +3,13 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from importer.causes import Group, group, load_causes
 from importer.model import Outcome, RunRecord, Status
+
+if TYPE_CHECKING:
+    from importer.report.replaced_file import Replaced
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,12 +22,20 @@ class Contents:
     refusals: tuple[Group, ...]
     #: the kept copy of the workbook
     workbook: Path | None
+    #: what the run's updates replaced
+    replaced: "Replaced | None" = None
 
 
-def contents(record: RunRecord, outcomes: Sequence[Outcome], workbook: Path | None = None) -> Contents:
+def contents(
+    record: RunRecord,
+    outcomes: Sequence[Outcome],
+    workbook: Path | None = None,
+    replaced: "Replaced | None" = None,
+) -> Contents:
     """Return the contents of a run's report."""
     ordered = tuple(sorted(outcomes, key=lambda outcome: outcome.position))
-    return Contents(record=record, outcomes=ordered, refusals=refusals(record, ordered), workbook=workbook)
+    grouped = refusals(record, ordered)
+    return Contents(record=record, outcomes=ordered, refusals=grouped, workbook=workbook, replaced=replaced)
 
 
 def refusals(record: RunRecord, outcomes: Sequence[Outcome]) -> tuple[Group, ...]:
