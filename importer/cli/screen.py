@@ -1,5 +1,7 @@
 """Write what people read in the terminal: problems, summaries, progress. Decides nothing."""
 
+import os
+import sys
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -49,8 +51,19 @@ class _Console(Console):
 
 
 def console(*, error: bool = False) -> Console:
-    """Return a console for people: colours and bars only on a terminal."""
-    return _Console(stderr=error, highlight=False)
+    """Return a console for people: colours and bars only on a terminal, whatever FORCE_COLOR says.
+
+    What a job prints is searched by programs. With NO_COLOR a terminal gets no bold letters either.
+    """
+    terminal = (sys.stderr if error else sys.stdout).isatty()
+    plain = not terminal or bool(os.environ.get("NO_COLOR"))
+    return _Console(stderr=error, highlight=False, force_terminal=terminal, color_system=None if plain else "auto")
+
+
+def _is_lively(screen: Console) -> bool:
+    """Tell whether a bar can be drawn again and again; in a job's log each of its pictures would be a line."""
+    in_a_job = os.environ.get("CI", "").lower() not in {"", "0", "false"}
+    return screen.is_terminal and not screen.is_dumb_terminal and not in_a_job
 
 
 def told(out: Console, text: str, indent: int, hang: int = 0) -> None:
@@ -170,7 +183,7 @@ class RunProgress:
 
     def __enter__(self) -> "RunProgress":
         screen = console(error=True)
-        if screen.is_terminal and not self.quiet:
+        if _is_lively(screen) and not self.quiet:
             columns = (
                 TextColumn("{task.description}"),
                 BarColumn(),
@@ -236,6 +249,7 @@ def history(out: Console, runs: Sequence[tuple[RunRecord, dict[Status, int]]]) -
 def history_row(record: RunRecord, counts: dict[Status, int]) -> dict[str, Any]:
     """Return one run as `history --json` prints it."""
     return {
+        "format_version": 1,
         "run_id": record.run_id,
         "started_at": record.started_at,
         "finished_at": record.finished_at,
