@@ -187,9 +187,8 @@ class _Reader:
                     "set. Set it, then run again."
                 )
             return Secret(text.strip())
-        path = self.file.path.parent / source["file"]
         try:
-            text = path.read_text(encoding="utf-8").strip()
+            text = read_secret(self.file.path.parent / source["file"])
         except (OSError, UnicodeDecodeError):
             text = ""
         if not text:
@@ -197,6 +196,14 @@ class _Reader:
                 f"The file {source['file']!r}, which holds the {part} of target {name!r}, cannot be read or is empty."
             )
         return Secret(text)
+
+
+def read_secret(file: Path) -> str:
+    """Return what a mounted file holds, without the mark, spaces and line ends that editors leave around it.
+
+    Raises: OSError, UnicodeDecodeError.
+    """
+    return file.read_text(encoding="utf-8-sig").strip()
 
 
 def _seconds(text: str) -> float:

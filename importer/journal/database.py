@@ -80,6 +80,9 @@ def _server(url: str) -> tuple[sa.Engine, str]:
         shown = parts.set(query={}).render_as_string(hide_password=True)
     except (ArgumentError, ValueError):
         raise JournalError(f"The journal's address cannot be read. {_FORM}") from None
+    if "@" in (parts.host or ""):
+        # what stands before it is the end of a password, and would be shown with the host
+        raise JournalError(f"The journal's address holds two '@'. Write %40 for the one in the password. {_FORM}")
     if parts.drivername not in {"postgresql", "postgresql+psycopg"}:
         raise JournalError(f"A journal is a file or a PostgreSQL database, not {parts.drivername!r}. {_FORM}")
     parts = parts.set(drivername="postgresql+psycopg")
