@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from queue import Empty, SimpleQueue
 from typing import Any, Final, Protocol
 
+from importer.allowance import Allowed, allowed_in, fails
 from importer.api.verdict import Then, Verdict, grouping
 from importer.errors import DoubtError, ImportFailed, JournalError, ProgramError, StoppedError, TargetError
 from importer.lanes import Lanes
@@ -97,7 +98,7 @@ class Run:
         waits = any(document.waits for document in documents)
         blocked = frozenset(position for position, document in enumerate(documents) if document.blocked)
         stopped = self._why or (_BY_HAND if self._by_hand() and _unsent(outcomes) else "")
-        code = exit_code(outcomes, stopped=bool(stopped), in_doubt=waits, blocked=blocked)
+        code = exit_code(outcomes, stopped=bool(stopped), in_doubt=waits, blocked=blocked, allowed=allowed_in(record))
         record = replace(record, finished_at=self.sender.now(), exit_code=code, stopped=stopped)
         self.sender.journal.finish_run(record)
         return record
@@ -235,15 +236,21 @@ def check_equations(record: RunRecord, outcomes: Sequence[Outcome]) -> None:
 
 
 def exit_code(
-    outcomes: Sequence[Outcome], *, stopped: bool, in_doubt: bool = False, blocked: Set[int] = frozenset()
+    outcomes: Sequence[Outcome],
+    *,
+    stopped: bool,
+    in_doubt: bool = False,
+    blocked: Set[int] = frozenset(),
+    allowed: Allowed | None = None,
 ) -> int:
     """Return the exit code of a run: 5 (`in_doubt`: one waits for a doubtful one) before 6 before 4 before 0.
 
     `blocked` are positions of documents that wait for one which they refer to: running again changes nothing.
+    `allowed` is how many documents of a status may be left and the run be green all the same.
     """
-    found = {outcome.status for outcome in outcomes if outcome.position not in blocked}
+    found = Counter(outcome.status for outcome in outcomes if outcome.position not in blocked)
     if Status.UNKNOWN in found or in_doubt:
         return 5
     if stopped or Status.NOT_SENT in found:
         return 6
-    return 4 if blocked or found & {Status.INVALID, Status.REJECTED, Status.CHANGED} else 0
+    return 4 if blocked or fails(found, allowed or {}) else 0

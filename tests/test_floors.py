@@ -18,7 +18,7 @@ FLOORS = {
     for floor, names in enumerate(
         (
             "errors model resources stop",
-            "endpoints fields jsontext yamlfile locales sandbox grouping atomic_file",
+            "endpoints fields jsontext yamlfile locales sandbox grouping atomic_file allowance",
             "values rules schemacheck compare catalogue expect",
             "literals expression workbook target causes replaced",
             "mapping mapping_schema project api",

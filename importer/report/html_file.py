@@ -110,7 +110,7 @@ def _content(record: RunRecord, ordered: Sequence[Outcome], found: Sequence[Trou
         "headline": headline(record, every),
         "reach": reach(record),
         "kind": "simulated" if record.simulated else ("check" if is_check(record) else "real"),
-        "ending": ending(record),
+        "ending": ending(record, count(ordered)),
         "exit_code": None if is_check(record) else record.exit_code,
         "facts": _facts(record),
         "counts": counts,

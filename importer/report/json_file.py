@@ -7,6 +7,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final
 
+from importer.allowance import allowed_in
 from importer.model import Outcome, RunRecord, Total
 from importer.report.contents import Contents
 from importer.report.counts import count
@@ -30,6 +31,7 @@ def results(record: RunRecord, outcomes: Sequence[Outcome]) -> dict[str, Any]:
         "finished_at": record.finished_at,
         "exit_code": record.exit_code,
         "stopped": record.stopped,
+        **_allowed(record),
         "counts": {status.value: asdict(counted) for status, counted in count(outcomes).items()},
         "totals": [_total(total) for total in record.totals],
         "documents": [_document(outcome) for outcome in sorted(outcomes, key=lambda o: o.position)],
@@ -41,6 +43,12 @@ def write(target: Path, told: Contents) -> None:
     text = json.dumps(results(told.record, told.outcomes), ensure_ascii=False, indent=1) + "\n"
     # A lone surrogate has no UTF-8 form; backslashreplace writes it as the escape that JSON has for it.
     target.write_bytes(text.encode("utf-8", "backslashreplace"))
+
+
+def _allowed(record: RunRecord) -> dict[str, dict[str, int]]:
+    """Return what the run was allowed to leave; nothing where it was not told."""
+    allowed = allowed_in(record)
+    return {"allowed": {status.value: number for status, number in allowed.items()}} if allowed else {}
 
 
 def _total(total: Total) -> dict[str, Any]:

@@ -91,7 +91,8 @@ def _suite(record: RunRecord, outcomes: Sequence[Outcome]) -> ET.Element:
         ET.SubElement(properties, "property", {"name": known, "value": legible(text)})
     for case in cases:
         _add(suite, name, case)
-    said = [reach(record), headline(record, count(outcomes)), ending(record)]
+    counts = count(outcomes)
+    said = [reach(record), headline(record, counts), ending(record, counts)]
     ET.SubElement(suite, "system-out").text = legible("\n".join(said))
     if record.stopped:
         ET.SubElement(suite, "system-err").text = legible(f"Stopped early: {record.stopped}")

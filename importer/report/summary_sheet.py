@@ -31,7 +31,7 @@ def add_summary(book: Any, told: Contents) -> str:
     if notice(record):
         page.banner(notice(record))
     page.title(TITLE)
-    _facts(page, record)
+    _facts(page, record, told.outcomes)
     _counts(page, record, told.outcomes)
     if record.totals:
         _totals(page, record.totals)
@@ -129,9 +129,9 @@ class Page:
             self.sheet[f"{letter}{self.row}"].border = Border(top=_RULE)
 
 
-def _facts(page: Page, record: RunRecord) -> None:
+def _facts(page: Page, record: RunRecord, outcomes: Sequence[Outcome]) -> None:
     code = "" if is_check(record) or record.exit_code is None else str(record.exit_code)
-    told = facts(record) | {"Result": ending(record), "Exit code": code, "Stopped": record.stopped}
+    told = facts(record) | {"Result": ending(record, count(outcomes)), "Exit code": code, "Stopped": record.stopped}
     for label, text in told.items():
         if text:
             page.fact(label, text)

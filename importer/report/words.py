@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Final
 
+from importer.allowance import allowed_in, in_words
 from importer.model import Outcome, Problem, RunRecord, Status
 from importer.report.checked import CheckRecord
 from importer.report.counts import Count
@@ -49,6 +50,22 @@ def exit_meaning(code: int | None) -> str:
     return _EXITS.get(code, "This exit code is not one of the program's own.")
 
 
+def result(record: RunRecord, counts: Dictionary[Status, Count]) -> str:
+    """Say how a run ended, with what it left of what it was allowed to leave."""
+    return told_of(record, record.exit_code, counts)
+
+
+def told_of(record: RunRecord, code: int | None, counts: Dictionary[Status, Count]) -> str:
+    """Say what an exit code means of a run, or of a sequence of which it is a step."""
+    means = exit_meaning(code)
+    left = in_words(allowed_in(record), {status: counted.documents for status, counted in counts.items()})
+    if not left:
+        return means
+    if code == 0:
+        return f"{left}. Every other document was accepted, already accepted or filtered."
+    return f"{means} {left}."
+
+
 def is_check(record: RunRecord) -> bool:
     """Tell whether nothing was to be sent: the report is a check's."""
     return isinstance(record, CheckRecord)
@@ -81,11 +98,11 @@ def reach(record: RunRecord) -> str:
     return "check: nothing was sent" if is_check(record) else f"sent to Visma: target {record.target}"
 
 
-def ending(record: RunRecord) -> str:
+def ending(record: RunRecord, counts: Dictionary[Status, Count]) -> str:
     """Say how a run ended, and how far it went where that is not plain."""
     if is_check(record):
         return "This was a check: nothing was sent."
-    return exit_meaning(record.exit_code)
+    return result(record, counts)
 
 
 def headline(record: RunRecord, counts: Dictionary[Status, Count]) -> str:
