@@ -273,7 +273,7 @@ def test_a_report_is_rebuilt_byte_by_byte_from_the_journal(project: Path) -> Non
     code, said, error = command("report", first.run_id[:6], "--report", "again", cwd=project)
 
     assert code == 0, said + error
-    for name in ("results.json", "results.html", "results.junit.xml"):
+    for name in ("results.json", "results.html", "results.junit.xml", "summary.md"):
         assert (project / "again" / name).read_bytes() == (first.folder / name).read_bytes()
     assert sheet_rows(project / "again" / "results.xlsx") == sheet_rows(first.folder / "results.xlsx")
 
@@ -291,6 +291,7 @@ def test_without_the_copy_of_the_workbook_the_report_says_what_is_missing(projec
         "results.html",
         "results.json",
         "results.junit.xml",
+        "summary.md",
     }
     assert (project / "again" / "results.json").read_bytes() == (first.folder / "results.json").read_bytes()
 

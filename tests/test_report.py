@@ -123,6 +123,7 @@ def test_a_missing_copy_leaves_out_the_workbook_and_says_so(tmp_path: Path) -> N
         "results.html",
         "results.json",
         "results.junit.xml",
+        "summary.md",
     ]
     assert results(record_of(file, run_id="second"), OUTCOMES) == json.loads(
         (tmp_path / "report" / "results.json").read_text(encoding="utf-8")

@@ -349,11 +349,11 @@ def test_a_long_message_is_kept_whole_and_folded() -> None:
 
 
 def test_a_run_writes_the_page_beside_the_other_files(tmp_path: Path) -> None:
-    """A sample's run on the sandbox leaves all four files, and the page tells of the same documents."""
+    """A sample's run on the sandbox leaves all five files, and the page tells of the same documents."""
     ran = run_here(copy_sample("invoices", tmp_path))
     seen = Seen((ran.folder / "results.html").read_text(encoding="utf-8"))
 
-    names = ["results.html", "results.json", "results.junit.xml", "results.xlsx"]
+    names = ["results.html", "results.json", "results.junit.xml", "results.xlsx", "summary.md"]
     assert sorted(file.name for file in ran.folder.iterdir()) == names
     assert [row[1] for row in json.loads(seen.raw["application/json"])["documents"]] == [
         document["key"] for document in ran.documents

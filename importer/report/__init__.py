@@ -10,6 +10,7 @@ workbook_made  the workbook for it where the run's was no .xlsx
 html_file      results.html, made of the files in page
 junit_file     results.junit.xml
 replaced_file  replaced.xlsx and replaced.mapping.yaml, where updates noted what they replaced
+summary_file   summary.md for services that run jobs, by markdown; plan_summary the same of a plan
 sequence       the report over all steps of a migration: sequence_page makes its page
 layout         heights, amounts and paper of the sheets that are ours
 """
@@ -57,6 +58,12 @@ def _write_junit(target: Path, told: Contents) -> None:
     junit_file.write(target, told)
 
 
+def _write_summary(target: Path, told: Contents) -> None:
+    from importer.report import summary_file
+
+    summary_file.write(target, told)
+
+
 def _write_replaced(target: Path, told: Contents) -> None:
     if told.replaced is not None:
         from importer.report import replaced_file
@@ -80,6 +87,7 @@ FILES: Final[tuple[tuple[str, Writer], ...]] = (
     ("results.json", _write_json),
     ("results.html", _write_html),
     ("results.junit.xml", _write_junit),
+    ("summary.md", _write_summary),
 )
 
 

@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
+from importer.allowance import allowed_in, fails
 from importer.model import Outcome, RunRecord, Status
 from importer.report import place
 from importer.report.counts import Count, count
@@ -59,7 +60,10 @@ class Whole:
         if None in codes:
             return None
         whole = len(self.parts) == self.steps
-        return next((code for code in (5, 6, 4) if code in codes or (code == 6 and not whole)), 0)  # noqa: PLR2004
+        counts = {status: counted.documents for status, counted in self.counts().items()}
+        # what each step may leave, all of them together may leave no more often
+        over = 0 in codes and fails(counts, allowed_in(self.first)) and bool(self.first.allowed)
+        return next((code for code in (5, 6, 4) if code in codes or (code == 6 and not whole)), 4 if over else 0)  # noqa: PLR2004
 
     @property
     def stopped(self) -> str:
@@ -127,10 +131,22 @@ def _write_junit(target: Path, whole: Whole) -> None:
     junit_file.write_all(target, [(part.record, part.outcomes) for part in whole.parts])
 
 
+def _write_summary(target: Path, whole: Whole) -> None:
+    from importer.report import summary_file
+    from importer.report.contents import contents
+    from importer.report.markdown import text
+
+    code = "its end was not written down" if whole.exit_code is None else f"exit code {whole.exit_code}"
+    head = f"# {text(whole.name)}: {len(whole.parts)} of {whole.steps} steps, {code}"
+    steps = (summary_file.summary(contents(part.record, part.outcomes)) for part in whole.parts)
+    target.write_bytes("\n".join([f"{head}\n", *steps]).encode())
+
+
 FILES: Final[tuple[tuple[str, Callable[[Path, Whole], None]], ...]] = (
     ("results.json", _write_json),
     ("results.html", _write_html),
     ("results.junit.xml", _write_junit),
+    ("summary.md", _write_summary),
 )
 
 
