@@ -9,12 +9,20 @@ from importer.endpoints import Endpoint
 from importer.fields import Field, fields_of
 
 
-def data(endpoint: Endpoint) -> dict[str, Any]:
-    """Return an endpoint as JSON data."""
+def listed(endpoint: Endpoint) -> dict[str, Any]:
+    """Return what a list of endpoints holds of one; a list has no place for its version but in its entries."""
     return {
+        "format_version": 1,
         "name": endpoint.name,
         "title": endpoint.title,
         "description": endpoint.description,
+    }
+
+
+def data(endpoint: Endpoint) -> dict[str, Any]:
+    """Return an endpoint as JSON data."""
+    return {
+        **listed(endpoint),
         "method": endpoint.method,
         "path": dict(endpoint.path),
         "fields": [

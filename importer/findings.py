@@ -23,7 +23,7 @@ def blocking(documents: Iterable[Document]) -> bool:
     return any(document.status is Status.INVALID for document in documents)
 
 
-def _uses(mapping: Mapping) -> Iterable[tuple[str, YamlPath]]:
+def uses(mapping: Mapping) -> Iterable[tuple[str, YamlPath]]:
     """Yield each header the mapping names, with its place in the file."""
     for rule in (rule.source for rule in mapping.rules):
         if rule.column is not None:
@@ -38,13 +38,13 @@ def _uses(mapping: Mapping) -> Iterable[tuple[str, YamlPath]]:
 
 def used_columns(mapping: Mapping) -> frozenset[str]:
     """Return the headers the mapping names."""
-    return frozenset(header for header, _ in _uses(mapping))
+    return frozenset(header for header, _ in uses(mapping))
 
 
 def column_problems(mapping: Mapping, sheet: Sheet) -> list[Problem]:
     """Tell each header the mapping names that the sheet does not have, or has twice."""
     found: dict[str, Problem] = {}
-    for header, place in _uses(mapping):
+    for header, place in uses(mapping):
         if header in sheet.columns or header in found:
             continue
         mark = mapping.source.fault(place, "").mark

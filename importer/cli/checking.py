@@ -3,13 +3,18 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from importer.cli import listing, screen
-from importer.cli.inputs import Input, check_data, document_counts, print_json
+from importer.allowance import Allowed, in_words
+from importer.cli import job, listing, screen
+from importer.cli.inputs import Input, Options, check_data, document_counts, print_json
+from importer.cli.stream import say
 from importer.cli.task import Task, task_data
 from importer.errors import StartError
+from importer.model import Status
 
 
-def check_task(task: Task, report_folder: Path | None, *, as_json: bool, quiet: bool) -> int:
+def check_task(
+    task: Task, report_folder: Path | None, annotations: str | None = None, *, as_json: bool, quiet: bool
+) -> int:
     """Show what is wrong with a task, write the report that is wanted, and return the exit code.
 
     Raises: StartError when the report cannot be written.
@@ -21,11 +26,12 @@ def check_task(task: Task, report_folder: Path | None, *, as_json: bool, quiet: 
     ]
     if as_json:
         print_json(data(task, code))
-        return code
     for number, step in enumerate(task.steps):
-        heading(task, number)
-        _show(step.given, notes[number], folders[number], quiet=quiet)
-    if task.migration is not None:
+        if not as_json:
+            heading(task, number)
+            _show(step.given, notes[number], folders[number], quiet=quiet)
+        job.checked(step.given, annotations, folders[number])
+    if task.migration is not None and not as_json:
         told = screen.counted(task.problems, "problem") if task.problems else "No problems"
         screen.told(screen.console(), f"{task.name}: {len(task.steps)} steps. {told}.", 0)
     return code
@@ -82,21 +88,37 @@ def _show(found: Input, notes: Sequence[str], report_folder: Path | None, *, qui
     screen.told(out, f"{screen.counted(count, 'problem')}. Correct {them} and check again.{hint}", 0)
 
 
-def refuse_to_start(task: Task, *, as_json: bool, quiet: bool) -> int:
+def refuse_to_start(task: Task, options: Options, allowed: Allowed, annotations: str | None) -> int:
     """Show why a run does not start; return its exit code."""
-    if as_json:
+    if options.json:
         print_json(data(task, StartError.exit_code))
-        return StartError.exit_code
+        if left := _left(task, allowed):
+            say(f"{left}, so nothing was sent.", error=True)
+    else:
+        _show_refusal(task, options, allowed)
+    for step in task.steps:
+        if step.given.plan.problems:
+            job.checked(step.given, annotations, held=True)
+    return StartError.exit_code
+
+
+def _left(task: Task, allowed: Allowed) -> str:
+    """Say that more documents are invalid than is allowed, where that is what keeps a run from starting."""
+    held = any(step.given.plan.held for step in task.steps)
+    return "" if held else in_words(allowed, {Status.INVALID: task.invalid})
+
+
+def _show_refusal(task: Task, options: Options, allowed: Allowed) -> None:
     out = screen.console()
     for number, step in enumerate(task.steps):
         if step.given.plan.problems:
             heading(task, number)
-            listing.findings(out, step.given.plan, quiet=quiet)
+            listing.findings(out, step.given.plan, quiet=options.quiet)
     plans = [step.given.plan for step in task.steps]
     good = sum(document_counts(plan)["ready"] for plan in plans)
     which = screen.counted(good, "good document")
     held = any(plan.held for plan in plans)
     hint = "" if held or not good else f" --skip-invalid sends the {which} all the same."
     count, them = screen.counted(task.problems, "problem"), "it" if task.problems == 1 else "them"
-    screen.told(out, f"{count}, so nothing was sent. Correct {them} and run again.{hint}", 0)
-    return StartError.exit_code
+    left = f" ({left})" if (left := _left(task, allowed)) else ""
+    screen.told(out, f"{count}{left}, so nothing was sent. Correct {them} and run again.{hint}", 0)

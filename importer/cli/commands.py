@@ -9,6 +9,7 @@ import click
 
 from importer import __version__
 from importer.cli.drafting import init, workbook
+from importer.cli.job import SERVICES
 from importer.cli.keeping import history, journal
 from importer.cli.options import FILE, JOURNAL, Command, target_option, with_options
 from importer.cli.reading import doctor, fetch
@@ -29,6 +30,11 @@ _INPUT = (
     click.option("--step", metavar="NAME", help="Only this step of a migration."),
 )
 _REPORT = click.option("--report", "report_folder", type=FILE, metavar="DIR", help="The folder of the report.")
+_ANNOTATIONS = click.option(
+    "--annotations",
+    type=click.Choice(SERVICES),
+    help="For which service mistakes are marked in the mapping; default: the one that runs this job.",
+)
 _TARGET = target_option("Where to send to")
 _SETTLE_AFTER = click.option(
     "--settle-after",
@@ -57,17 +63,22 @@ def _most(name: str, default: int, what: str) -> Callable[[Command], Command]:
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(__version__, prog_name="visma-import")
 def cli() -> None:
-    """Import Excel workbooks into Visma Net ERP: each document exactly once, each row accounted for."""
+    """Import Excel workbooks into Visma Net ERP: each document exactly once, each row accounted for.
+
+    Every option is an environment variable too: --settle-after is VISMA_IMPORT_SETTLE_AFTER (1 for an option that takes
+    no value; one value a line where it may be repeated). What the command line says comes first.
+    """
 
 
 @cli.command()
-@with_options(*_INPUT, _REPORT)
-def check(report_folder: Path | None, *, as_json: bool, quiet: bool, **given: Any) -> int:
+@with_options(*_INPUT, _REPORT, _ANNOTATIONS)
+def check(report_folder: Path | None, annotations: str | None, *, as_json: bool, quiet: bool, **given: Any) -> int:
     """Read everything, render every body, show all problems at once. Sends nothing, opens no socket."""
     from importer.cli.checking import check_task
     from importer.cli.task import read_task, with_references
 
-    return check_task(with_references(read_task(**given)), report_folder, as_json=as_json, quiet=quiet)
+    task = with_references(read_task(**given))
+    return check_task(task, report_folder, annotations, as_json=as_json, quiet=quiet)
 
 
 @cli.command()
@@ -85,6 +96,7 @@ def check(report_folder: Path | None, *, as_json: bool, quiet: bool, **given: An
         metavar="FILE",
         help="Save the plan for run --plan; as a workbook for people where FILE ends in .xlsx (repeatable).",
     ),
+    _ANNOTATIONS,
 )
 def plan(
     target: str | None,
@@ -92,6 +104,7 @@ def plan(
     output: tuple[Path, ...],
     workers: int,
     settle_after: int,
+    annotations: str | None,
     *,
     as_json: bool,
     quiet: bool,
@@ -108,7 +121,7 @@ def plan(
     task = read_task(**given)
     chosen = task.choose(target)
     task.project.make_private()
-    manner = sending.Manner(workers=workers, settle_after_s=settle_after, rules=StopRules())
+    manner = sending.Manner(workers=workers, settle_after_s=settle_after, rules=StopRules(), annotations=annotations)
     journal = where or task.project.journal
     made_of = arguments(**given)
     return planning.show_plan(task, chosen, journal, manner, output, made_of, as_json=as_json, quiet=quiet)
@@ -122,6 +135,12 @@ def plan(
     _TARGET,
     click.option("--skip-invalid", is_flag=True, help="Send the good documents although others are invalid."),
     click.option(
+        "--allow",
+        multiple=True,
+        metavar="STATUS=N",
+        help="End with 0 although up to N documents are rejected, or invalid (repeatable); every report says so.",
+    ),
+    click.option(
         "--rehearse", multiple=True, metavar="KIND[@N]", help="Let the embedded sandbox go wrong; see sandbox --fault."
     ),
     click.option("--yes", is_flag=True, help="Ask nothing; needed where there is no terminal to ask at."),
@@ -131,6 +150,7 @@ def plan(
     _most("--max-unreachable", StopRules().unreachable, "tries while the host cannot be reached"),
     _REPORT,
     JOURNAL,
+    _ANNOTATIONS,
 )
 def run(
     target: str | None,
@@ -143,18 +163,19 @@ def run(
     **rest: Any,
 ) -> int:
     """Send each document once, then write the report."""
-    from importer.cli import checking, reporting, sending, sequencing
+    from importer.allowance import read_allowed
+    from importer.cli import checking, inputs, sending, sequencing
     from importer.cli.applying import read_saved
     from importer.cli.task import needed, read_task
     from importer.journal import open_journal
 
+    allowed, options = read_allowed(rest["allow"]), inputs.Options(json=as_json, quiet=quiet)
     given = {name: rest.pop(name) for name in ("mapping", "workbook", "param", "limit", "only", "step")}
     plan, task = read_saved(rest["plan"], given) if rest["plan"] else (None, read_task(**needed(given)))
     chosen = task.choose(target or (plan.target if plan else None))
-    if task.held_back(skip_invalid=skip_invalid):
-        return checking.refuse_to_start(task, as_json=as_json, quiet=quiet)
+    if task.held_back(skip_invalid=skip_invalid, allowed=allowed):
+        return checking.refuse_to_start(task, options, allowed, rest["annotations"])
     task.keep_workbooks()
-    options = reporting.Options(json=as_json, quiet=quiet)
     rules = StopRules(same_rejections=rest["max_same_rejections"], unreachable=rest["max_unreachable"])
     manner = sending.Manner(
         workers=rest["workers"],
@@ -163,6 +184,8 @@ def run(
         rehearse=rest["rehearse"],
         yes=rest["yes"],
         skip_invalid=skip_invalid,
+        allowed=allowed,
+        annotations=rest["annotations"],
     )
     journal = open_journal(where or task.project.journal)
     try:
@@ -179,7 +202,7 @@ def report(run_id: str | None, report_folder: Path | None, where: str | None, *,
 
     Without RUN, of the latest run.
     """
-    from importer.cli import reporting
+    from importer.cli import inputs, reporting
     from importer.journal import open_journal
     from importer.project import project_here
 
@@ -194,7 +217,7 @@ def report(run_id: str | None, report_folder: Path | None, where: str | None, *,
         outcomes = journal.outcomes(record.run_id)
     finally:
         journal.close()
-    reporting.conclude(record, outcomes, folder, notes, reporting.Options(json=as_json, quiet=quiet))
+    reporting.conclude(record, outcomes, folder, notes, inputs.Options(json=as_json, quiet=quiet))
     return StartError.exit_code if folder is None else 0
 
 
@@ -246,7 +269,7 @@ def resolve(
     project = project_here(Path.cwd())
     chosen = choose(project.folder, target)
     journal = open_journal(where or project.journal, create=False)
-    word = settling.Word(not not_there, accepted or None, yes=rest["yes"])
+    word = settling.Word(not not_there, accepted or None, yes=rest["yes"], as_json=as_json)
     try:
         if key is not None:
             return settling.decide_key(project, chosen, journal, key, rest["endpoint"], word)
@@ -281,7 +304,7 @@ def endpoints(name: str | None, *, as_json: bool, quiet: bool) -> int:  # noqa: 
     if name is not None and name not in known:
         raise UsageError(f"There is no endpoint {name!r}. {did_you_mean(name, list(known))}")
     if as_json:
-        rows = [{"name": row.name, "title": row.title, "description": row.description} for row in known.values()]
+        rows = [catalogue.listed(row) for row in known.values()]
         print_json(rows if name is None else catalogue.data(known[name]))
     elif name is None:
         out = screen.console()
@@ -310,6 +333,8 @@ def endpoints(name: str | None, *, as_json: bool, quiet: bool) -> int:  # noqa: 
         metavar="KIND[@N][=MATCH]",
         help="Go wrong on purpose: at the Nth request that holds MATCH, such as cut_after@3='POST customerinvoice'.",
     ),
+    # it serves until it is stopped, and tells no result
+    everywhere=(),
 )
 @click.pass_context
 def sandbox(context: click.Context, /, port: int, **wanted: Any) -> int:

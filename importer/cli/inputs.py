@@ -28,6 +28,14 @@ from importer.yamlfile import did_you_mean
 _MAX_PLACES: Final = 20
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """Hold the options that every command has."""
+
+    json: bool
+    quiet: bool
+
+
 @dataclass(frozen=True, slots=True)
 class Input:
     """Hold what a command was given, read and planned."""
@@ -128,8 +136,10 @@ def text_of(name: str) -> str:
 
 
 def print_json(data: Any) -> None:
-    """Print JSON for programs."""
-    say(json.dumps(data, ensure_ascii=False, indent=1))
+    """Print JSON for programs; no value in it is a command to the runner of a job."""
+    text = json.dumps(data, ensure_ascii=False, indent=1)
+    # stands within a value, so that its escape is read back as the same
+    say(text.replace("##[", "#\\u0023[").replace("##vso[", "#\\u0023vso["))
 
 
 def fault_row(fault: Any) -> dict[str, Any]:

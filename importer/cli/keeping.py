@@ -124,7 +124,7 @@ def check(where: str | None, *, as_json: bool, quiet: bool) -> int:
         wrong, counts = examine(found)
     code = StartError.exit_code if wrong else 0
     if as_json:
-        print_json({"exit_code": code, "wrong": wrong, "counts": counts})
+        print_json({"format_version": 1, "exit_code": code, "wrong": wrong, "counts": counts})
     else:
         for text in wrong:
             say(screen.printable(text), error=True)
@@ -155,7 +155,7 @@ def export_(file: Path, where: str | None, *, as_json: bool, quiet: bool) -> int
         os.fsync(out.fileno())
     rows = len(lines) - 2
     if as_json:
-        print_json({"exit_code": 0, "file": str(file), "rows": rows})
+        print_json({"format_version": 1, "exit_code": 0, "file": str(file), "rows": rows})
     elif not quiet:
         say(f"{screen.counted(rows, 'row')} of the journal: {file}")
     return 0
@@ -181,7 +181,7 @@ def import_(file: Path, where: str | None, *, as_json: bool, quiet: bool) -> int
     with _opened(where, create=True) as found:
         merged = merge(found, lines, file.name)
     if as_json:
-        print_json({"exit_code": 0, "added": merged.added, "updated": merged.updated})
+        print_json({"format_version": 1, "exit_code": 0, "added": merged.added, "updated": merged.updated})
     elif not quiet:
         added = ", ".join(screen.counted(count, name) for name, count in merged.added.items())
         say(f"New: {added}. Brought up to date: {merged.updated}.")

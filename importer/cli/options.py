@@ -6,6 +6,8 @@ from typing import Any, Final
 
 import click
 
+from importer.cli.variables import journal_address
+
 Command = Callable[..., Any]
 
 #: A file that may be read or not: what reads it says why it cannot.
@@ -17,7 +19,7 @@ JOURNAL: Final = click.option(
     "--journal",
     "where",
     metavar="PATH|URL",
-    envvar="VISMA_IMPORT_JOURNAL",
+    callback=journal_address,
     help="The journal: a file, or postgresql+psycopg://USER@HOST/DATABASE.",
 )
 
@@ -27,11 +29,13 @@ def target_option(purpose: str) -> Callable[[Command], Command]:
     return click.option("--target", metavar="NAME", help=f"{purpose}; default: as targets.yaml says, or sandbox.")
 
 
-def with_options(*options: Callable[[Command], Command]) -> Callable[[Command], Command]:
+def with_options(
+    *options: Callable[[Command], Command], everywhere: tuple[Callable[[Command], Command], ...] = (JSON, QUIET, DEBUG)
+) -> Callable[[Command], Command]:
     """Return a decorator that gives a command options, shown in this order, then those that every command has."""
 
     def decorate(command: Command) -> Command:
-        for option in reversed((*options, JSON, QUIET, DEBUG)):
+        for option in reversed((*options, *everywhere)):
             command = option(command)
         return command
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any, Final
 from uuid import uuid4
 
-from importer.cli import plan_text, screen
+from importer.cli import job, plan_text, screen
 from importer.cli.applying import saved
 from importer.cli.connection import connected
 from importer.cli.inputs import Input, check_data, print_json
@@ -56,10 +56,12 @@ def show_plan(
     code = StartError.exit_code if found.task.problems else 0
     if as_json:
         print_json(_data(found, code))
-        return code
-    _show(found, quiet=quiet)
-    for output in outputs:
-        screen.console().print(f"Plan: {output}", markup=False)
+    else:
+        _show(found, quiet=quiet)
+        for output in outputs:
+            screen.console().print(f"Plan: {output}", markup=False)
+    for step, forecast in zip(found.task.steps, found.forecasts, strict=True):
+        job.planned(step.given, forecast, manner.annotations)
     return code
 
 

@@ -89,7 +89,7 @@ def fetch(resource: str, output: Path, target: str | None, *, as_json: bool, qui
         "warnings": [*found.warnings, *notes],
     }
     if as_json:
-        print_json({"exit_code": 0, **data})
+        print_json({"format_version": 1, "exit_code": 0, **data})
     else:
         _tell(data, request.listing.title, simulated=used.simulated, quiet=quiet)
     return 0
@@ -140,7 +140,7 @@ def doctor(target: str | None, *, as_json: bool, quiet: bool) -> int:
                 screen.told(out, f"-> {step.advice}", 8, hang=3)
     code = StartError.exit_code if any(step.ok is not True for step in steps) else 0
     if as_json:
-        print_json({"exit_code": code, "steps": [asdict(step) for step in steps]})
+        print_json({"format_version": 1, "exit_code": code, "steps": [asdict(step) for step in steps]})
     elif not quiet:
         out.print("Everything is as it should be." if code == 0 else "Correct what is not ok, then run doctor again.")
     return code

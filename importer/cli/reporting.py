@@ -1,23 +1,24 @@
 """Write what a run or a check left: the report's files, and how it ended on the screen."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from importer.causes import group, noun_of
 from importer.cli import screen
-from importer.cli.inputs import Input, print_json, text_of
+from importer.cli.inputs import Input, Options, print_json, text_of
 from importer.endpoints import creator
 from importer.errors import StartError, advice_for, reason_of
 from importer.journal import Journal, changes
 from importer.model import Outcome, RunRecord, Status
 from importer.project import Project
 from importer.report import write_report
-from importer.report.checked import check_record
+from importer.report.checked import CheckRecord, check_record
 from importer.report.contents import refusals
+from importer.report.counts import count
 from importer.report.json_file import results
-from importer.report.words import NOTICE, exit_meaning
+from importer.report.words import NOTICE, result
 from importer.run import first_outcomes
 from importer.send import now_utc
 from importer.target import SANDBOX
@@ -28,16 +29,8 @@ if TYPE_CHECKING:
 _CHECKED: Final = "Ready. This was a check: nothing was sent."
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Options:
-    """Hold the options that every command has."""
-
-    json: bool
-    quiet: bool
-
-
-def new_record(given: Input, *, run_id: str, target: str, company: str) -> RunRecord:
-    """Return the record of a run that starts now."""
+def new_record(given: Input, *, run_id: str, target: str, company: str, allowed: str | None = None) -> RunRecord:
+    """Return the record of a run that starts now; `allowed` is what it may leave, as the journal keeps it."""
     return RunRecord(
         run_id=run_id,
         started_at=now_utc(),
@@ -55,14 +48,12 @@ def new_record(given: Input, *, run_id: str, target: str, company: str) -> RunRe
         simulated=target == SANDBOX,
         rows_read=given.plan.rows_read,
         totals=given.plan.totals,
+        allowed=allowed,
     )
 
 
-def report_check(given: Input, folder: Path) -> list[str]:
-    """Write the user's sheet with its mistakes marked, as a run that sent nothing; return notes for the user.
-
-    Raises: StartError when the folder cannot be written.
-    """
+def checked(given: Input) -> tuple[CheckRecord, list[Outcome]]:
+    """Return what a check found as the record and the outcomes of a run that sent nothing."""
     outcomes = [
         replace(outcome, message=_CHECKED) if outcome.status is Status.NOT_SENT else outcome
         for outcome in first_outcomes(given.plan.documents)
@@ -71,9 +62,17 @@ def report_check(given: Input, folder: Path) -> list[str]:
     code = StartError.exit_code if given.plan.problems else 0
     record = replace(record, finished_at=now_utc(), exit_code=code)
     plan = given.plan
-    checked = check_record(record, plan.held, plan.causes, plan.warnings, plan.sheet.layout)
+    return check_record(record, plan.held, plan.causes, plan.warnings, plan.sheet.layout), outcomes
+
+
+def report_check(given: Input, folder: Path) -> list[str]:
+    """Write the user's sheet with its mistakes marked; return notes for the user.
+
+    Raises: StartError when the folder cannot be written.
+    """
+    record, outcomes = checked(given)
     try:
-        return write_report(folder, checked, outcomes, given.workbook)
+        return write_report(folder, record, outcomes, given.workbook)
     except OSError as error:
         raise StartError(
             f"The report cannot be written into {str(folder)!r}: {reason_of(error)}. {advice_for(error)}"
@@ -118,7 +117,7 @@ def show_end(
     if folder is not None:
         out.print(f"Report: {screen.short(folder)}", markup=False)
     code = "" if record.exit_code is None else f", exit code {record.exit_code}"
-    out.print(f"Run {record.run_id}{code}: {exit_meaning(record.exit_code)}", markup=False)
+    out.print(f"Run {record.run_id}{code}: {result(record, count(outcomes))}", markup=False)
     if record.simulated:
         out.print(NOTICE)
 

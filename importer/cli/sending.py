@@ -10,11 +10,12 @@ from typing import Any
 
 import click
 
+from importer.allowance import Allowed, dump
 from importer.causes import explain_verdict
 from importer.cli import listing, screen
 from importer.cli.connection import Connection, decider_for, resolver_for
-from importer.cli.inputs import Input
-from importer.cli.reporting import Options, new_record, rebuild_report
+from importer.cli.inputs import Input, Options
+from importer.cli.reporting import new_record, rebuild_report
 from importer.cli.task import Step, Task
 from importer.decide import Known
 from importer.doubts import Doubts
@@ -47,6 +48,10 @@ class Manner:
     yes: bool = False
     #: send the good documents although others are invalid
     skip_invalid: bool = False
+    #: how many documents of a status may be left and the run be green
+    allowed: Allowed = field(default_factory=dict)
+    #: the service that gets annotations; None for the one that runs this job
+    annotations: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +103,8 @@ def send_step(passage: Passage, *, ask: bool) -> tuple[RunRecord, list[Outcome]]
     """
     given, errand, target = passage.given, passage.errand, passage.target
     options, manner, progress = errand.options, errand.manner, passage.progress
-    record = new_record(given, run_id=secrets.token_hex(4), target=target.name, company=target.company)
+    own = {"run_id": secrets.token_hex(4), "target": target.name, "company": target.company}
+    record = new_record(given, **own, allowed=dump(manner.allowed))
     record = replace(record, **passage.belongs)
     doubts = _doubts(passage)
     past, documents = _decided(passage, doubts)

@@ -9,7 +9,7 @@ from typing import Any
 
 from rich.console import Console
 
-from importer.cli import screen
+from importer.cli import job, screen
 from importer.cli.applying import Applied, carried_out
 from importer.cli.checking import refuse_to_start
 from importer.cli.connection import Connection, connected, decider_for
@@ -22,7 +22,7 @@ from importer.errors import ImportFailed, StartError
 from importer.model import Outcome, RunRecord, Status
 from importer.report.counts import count
 from importer.report.sequence import Part, Whole, whole_results, write_whole
-from importer.report.words import NOTICE, exit_meaning
+from importer.report.words import NOTICE, told_of
 from importer.run import Flight
 from importer.send import now_utc
 from importer.stop import Stop
@@ -56,6 +56,7 @@ def send(errand: Errand) -> int:
         folder, notes = report_step(passage, record)
         given = passage.given
         conclude(record, outcomes, folder, notes, errand.options, given)
+        job.ended(given, record, outcomes, folder, errand.manner.annotations)
     return record.exit_code or 0
 
 
@@ -92,8 +93,8 @@ class _Sequence:
         errand = self.errand
         with _connected(errand, self.progress, self.stop) as connection:
             task = referred(errand.task, errand.journal, connection.target.company)
-            if task.held_back(skip_invalid=errand.manner.skip_invalid):
-                return refuse_to_start(task, as_json=errand.options.json, quiet=errand.options.quiet)
+            if task.held_back(skip_invalid=errand.manner.skip_invalid, allowed=errand.manner.allowed):
+                return refuse_to_start(task, errand.options, errand.manner.allowed, errand.manner.annotations)
             with _applied(errand, connection, self.sequence_id) as self.applied:
                 self._ask(task.steps, connection)
                 try:
@@ -185,6 +186,7 @@ class _Sequence:
         folder, notes = report_step(passage, record)
         given, options = passage.given, self.errand.options
         show_end(record, outcomes, folder, notes, options, given)
+        job.ended(given, record, outcomes, folder, self.errand.manner.annotations)
 
     def _report(self) -> list[str]:
         """Write the report over all steps that were begun; return notes for the user."""
@@ -210,7 +212,8 @@ class _Sequence:
         for note in [*notes, *([f"Stopped early: {self.why}"] if self.why else [])]:
             screen.told(out, note, 0)
         screen.told(out, f"Report: {screen.short(self.folder)}", 0)
-        out.print(f"{whole.name}, exit code {whole.exit_code}: {exit_meaning(whole.exit_code)}", markup=False)
+        ended = told_of(whole.first, whole.exit_code, whole.counts())
+        out.print(f"{whole.name}, exit code {whole.exit_code}: {ended}", markup=False)
         if whole.first.simulated:
             out.print(NOTICE)
         return whole.exit_code or 0

@@ -34,6 +34,7 @@ class Word:
     accepted: bool
     number: str | None
     yes: bool
+    as_json: bool = False
 
 
 def resolve_all(
@@ -47,7 +48,7 @@ def resolve_all(
         done = [(attempt, _looked_up(journal, resolver, attempt)) for attempt in attempts]
     left = sum(settlement.status is Status.UNKNOWN for _, settlement in done)
     if as_json:
-        print_json({"documents": [_row(attempt, settlement) for attempt, settlement in done], "unknown": left})
+        _print([_row(attempt, settlement) for attempt, settlement in done], left)
     elif not quiet:
         for attempt, settlement in done:
             out.print(f"{settlement.status}  {attempt.endpoint}  {attempt.key}", markup=False)
@@ -69,6 +70,11 @@ def _looked_up(journal: Journal, resolver: Resolver, attempt: Attempt) -> Settle
 
 def _advice(attempt: Attempt, settlement: Settlement) -> str:
     return f"\n    {by_hand(attempt.key)}" if settlement.status is Status.UNKNOWN else ""
+
+
+def _print(documents: list[dict[str, str | None]], left: int) -> None:
+    code = 5 if left else 0
+    print_json({"format_version": 1, "exit_code": code, "documents": documents, "unknown": left})
 
 
 def _row(attempt: Attempt, settlement: Settlement) -> dict[str, str | None]:
@@ -97,6 +103,11 @@ class _Matter:
     attempt: Attempt | None
     changed: tuple[RunRecord, Outcome] | None
 
+    @property
+    def run_id(self) -> str:
+        """Return the run that the decision is about."""
+        return self.attempt.run_id if self.attempt else self.changed[0].run_id if self.changed else ""
+
 
 def decide_key(
     project: Project, chosen: str | Target, journal: Journal, key: str, endpoint: str | None, word: Word
@@ -110,7 +121,10 @@ def decide_key(
         _show(connection, table()[matter.endpoint], number, key)
         _ask(word, f"{matter.endpoint} {key}")
         _carry_out(journal, matter, word)
-    say(f"{key}: noted as {'accepted' if word.accepted else 'not there'}, by {_person()}.")
+    if word.as_json:
+        _print([_decided(matter.endpoint, key, matter.run_id, word, number)], 0)
+    else:
+        say(f"{key}: noted as {'accepted' if word.accepted else 'not there'}, by {_person()}.")
     return 0
 
 
@@ -169,8 +183,26 @@ def decide_run(project: Project, chosen: str | Target, journal: Journal, run_id:
         live = {a.key: a for a in journal.live_attempts(record.company, name)}
         for outcome in outcomes:
             _carry_out(journal, _Matter(name, live.get(outcome.key or ""), (record, outcome)), word)
-    say(f"{count} documents: noted as {'accepted' if word.accepted else 'not there'}, by {_person()}.")
+    if word.as_json:
+        known = [(a.key, a.number) for a in doubtful] + [(outcome.key, outcome.number) for outcome in outcomes]
+        _print([_decided(name, key, record.run_id, word, number) for key, number in known], 0)
+    else:
+        say(f"{count} documents: noted as {'accepted' if word.accepted else 'not there'}, by {_person()}.")
     return 0
+
+
+def _decided(endpoint: str, key: str | None, run_id: str, word: Word, number: str | None) -> dict[str, str | None]:
+    """Return a document that a person decided, as `resolve --json` prints it."""
+    status, said = (Status.ACCEPTED, "accepted") if word.accepted else (Status.NOT_SENT, "not there")
+    message = f"Noted as {said}, by {_person()}."
+    return {
+        "endpoint": endpoint,
+        "key": key,
+        "run_id": run_id,
+        "status": status.value,
+        "number": number,
+        "message": message,
+    }
 
 
 def _changed(journal: Journal, company: str, key: str, endpoint: str) -> tuple[RunRecord, Outcome] | None:

@@ -5,13 +5,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from importer.allowance import Allowed
 from importer.cli.inputs import Input, keep_workbook, pairs, read_input
 from importer.errors import MappingError, UsageError, WorkbookError
 from importer.journal import Journal
 from importer.memory import numbers_of
 from importer.migration import Migration, is_migration, read_migration
 from importer.migration import Step as Declared
-from importer.model import Reference
+from importer.model import Reference, Status
 from importer.plan import held_back
 from importer.project import Project, project_of
 from importer.report.sequence import step_folder
@@ -85,9 +86,16 @@ class Task:
         for step in self.steps:
             keep_workbook(step.given, self.project)
 
-    def held_back(self, *, skip_invalid: bool) -> bool:
-        """Tell whether problems keep the whole run from starting."""
-        return any(step.held_back(skip_invalid=skip_invalid) for step in self.steps)
+    @property
+    def invalid(self) -> int:
+        """Count the documents of all steps that are invalid."""
+        documents = (document for step in self.steps for document in step.given.plan.documents)
+        return sum(document.status is Status.INVALID for document in documents)
+
+    def held_back(self, *, skip_invalid: bool, allowed: Allowed) -> bool:
+        """Tell whether problems keep the whole run from starting; `allowed` is how many may be left of a status."""
+        enough = Status.INVALID in allowed and self.invalid <= allowed[Status.INVALID]
+        return any(step.held_back(skip_invalid=skip_invalid or enough) for step in self.steps)
 
 
 def needed(given: dict[str, Any]) -> dict[str, Any]:
