@@ -44,6 +44,7 @@ def test_what_json_says(tmp_path: Path) -> None:
 
     assert code == 0
     assert data == {
+        "format_version": 1,
         "exit_code": 0,
         "resource": "customer",
         "target": "sandbox",

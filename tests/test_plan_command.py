@@ -30,7 +30,7 @@ from end_to_end import (
 
 from importer.sandbox import Sandbox, inspect
 
-SCHEMA = json.loads((ROOT / "schemas" / "check.schema.json").read_text(encoding="utf-8"))
+SCHEMA = json.loads((ROOT / "schemas" / "plan.schema.json").read_text(encoding="utf-8"))
 HEADERS = ("Invoice no", "Customer", "Date", "Text", "Qty", "Unit price", "Currency", "Amount")
 CURRENCIES = MAPPING.replace("documentDate: Date", "documentDate: Date\n  currencyId: Currency") + (
     "totals:\n  - {name: Net, sum: Amount}\n  - {name: Pieces, sum: Qty}\n"
