@@ -8,6 +8,7 @@ import subprocess
 import sys
 from datetime import date
 from decimal import Decimal
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -374,3 +375,21 @@ def test_a_plan_never_takes_the_place_of_what_it_is_made_of(tmp_path: Path, name
 
     assert (code, (project / name).read_bytes()) == (2, before)
     assert "Name another file" in error
+
+
+def test_a_plan_is_written_for_review_as_markdown(tmp_path: Path) -> None:
+    """Each document with what becomes of it, the totals, and what it was made from; no cell is more than text."""
+    rows = [*invoice_rows(2), ("F|3", "10001", date(2025, 1, 27), "`<b>x</b>` @all", 1, 5)]
+    project = make_project(tmp_path / "p", rows)
+    code, out, _error = command("plan", "mapping.yaml", "-o", "review.md", cwd=project)
+    told = (project / "review.md").read_text(encoding="utf-8")
+
+    assert code == 0
+    assert "Plan: review.md" in out
+    assert [line.split(" | ")[:3] for line in told.splitlines() if line.startswith("| send | F")] == [
+        ["| send", "F0001", "2"],
+        ["| send", "F0002", "3"],
+        ["| send", "F&#124;3", "4"],
+    ]
+    assert sha256((project / "invoices.xlsx").read_bytes()).hexdigest() in told
+    assert "<b>" not in told

@@ -94,7 +94,7 @@ def check(report_folder: Path | None, annotations: str | None, *, as_json: bool,
         type=FILE,
         multiple=True,
         metavar="FILE",
-        help="Save the plan for run --plan; as a workbook for people where FILE ends in .xlsx (repeatable).",
+        help="Save the plan for run --plan; for people where FILE ends in .xlsx or .md (repeatable).",
     ),
     _ANNOTATIONS,
 )

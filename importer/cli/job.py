@@ -77,17 +77,13 @@ def planned(given: "Input", forecast: "Forecast", service: str | None) -> None:
     if not _is_heard(service):
         return
     from importer.cli.annotations import of_outcomes, of_plan
-    from importer.cli.reporting import new_record
-    from importer.report.checked import check_record
-    from importer.report.contents import contents
+    from importer.cli.reporting import planned_contents
     from importer.report.plan_summary import summary
-    from importer.run import first_outcomes
 
-    record = new_record(given, run_id="plan", target=forecast.target, company="")
-    record, outcomes = check_record(record, given.plan.held, (), ()), first_outcomes(forecast.documents)
-    decided = of_outcomes(given.mapping, record, outcomes, planned=True)
+    told = planned_contents(given, forecast)
+    decided = of_outcomes(given.mapping, told.record, told.outcomes, planned=True)
     _annotate([*of_plan(given.mapping, given.plan), *decided], service, "plan with -o FILE.xlsx writes all of them")
-    _summarize(summary(contents(record, outcomes), forecast))
+    _summarize(summary(told, forecast))
 
 
 def ended(

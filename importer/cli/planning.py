@@ -5,11 +5,13 @@ from pathlib import Path
 from typing import Any, Final
 from uuid import uuid4
 
+from importer.atomic_file import replacing
 from importer.cli import job, plan_text, screen
 from importer.cli.applying import saved
 from importer.cli.connection import connected
 from importer.cli.inputs import Input, check_data, print_json
 from importer.cli.prospect import Prospect, prospect
+from importer.cli.reporting import planned_contents
 from importer.cli.sending import Manner
 from importer.cli.task import Task, task_data
 from importer.errors import StartError, UsageError
@@ -80,7 +82,7 @@ def _write(output: Path, found: Prospect, plan: SavedPlan) -> None:
 
     Raises: StartError.
     """
-    from importer.report import plan_file
+    from importer.report import plan_file, plan_review
 
     inputs = {
         path.resolve() for step in found.task.steps for path in (step.given.workbook, step.given.mapping.source.path)
@@ -89,10 +91,17 @@ def _write(output: Path, found: Prospect, plan: SavedPlan) -> None:
         raise UsageError(f"-o {output}: that is what the plan is made of. Name another file.")
     if output.suffix.lower() == ".xlsx":
         plan_file.write(output, found.forecasts, [step.name for step in found.task.steps])
+    elif output.suffix.lower() == ".md":
+        steps = [
+            (step.name, planned_contents(step.given, forecast), forecast)
+            for step, forecast in zip(found.task.steps, found.forecasts, strict=True)
+        ]
+        with replacing(output) as partial:
+            partial.write_text(plan_review.review(found.task.name, steps, list(plan.files.items())), encoding="utf-8")
     elif output.suffix.lower() in _OTHER_KINDS:
         raise StartError(
-            f"A plan is not written as {output.suffix}: name a workbook (-o FILE.xlsx), or what run --plan takes "
-            f"(-o FILE.plan), not {output.name!r}."
+            f"A plan is not written as {output.suffix}: name a workbook (-o FILE.xlsx), a text (-o FILE.md), or what "
+            f"run --plan takes (-o FILE.plan), not {output.name!r}."
         )
     else:
         plan.save(output)

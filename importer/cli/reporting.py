@@ -15,7 +15,7 @@ from importer.model import Outcome, RunRecord, Status
 from importer.project import Project
 from importer.report import write_report
 from importer.report.checked import CheckRecord, check_record
-from importer.report.contents import refusals
+from importer.report.contents import Contents, contents, refusals
 from importer.report.counts import count
 from importer.report.json_file import results
 from importer.report.words import NOTICE, result
@@ -24,6 +24,7 @@ from importer.send import now_utc
 from importer.target import SANDBOX
 
 if TYPE_CHECKING:
+    from importer.forecast import Forecast
     from importer.report.replaced_file import Replaced
 
 _CHECKED: Final = "Ready. This was a check: nothing was sent."
@@ -63,6 +64,12 @@ def checked(given: Input) -> tuple[CheckRecord, list[Outcome]]:
     record = replace(record, finished_at=now_utc(), exit_code=code)
     plan = given.plan
     return check_record(record, plan.held, plan.causes, plan.warnings, plan.sheet.layout), outcomes
+
+
+def planned_contents(given: Input, forecast: "Forecast") -> Contents:
+    """Return what a run would leave that sends nothing of a plan."""
+    record = new_record(given, run_id="plan", target=forecast.target, company="")
+    return contents(check_record(record, given.plan.held, (), ()), first_outcomes(forecast.documents))
 
 
 def report_check(given: Input, folder: Path) -> list[str]:

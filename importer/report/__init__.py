@@ -9,6 +9,7 @@ workbook_file  results.xlsx: workbook_copy loads, columns makes room, cells writ
 workbook_made  the workbook for it where the run's was no .xlsx
 html_file      results.html, made of the files in page
 junit_file     results.junit.xml
+plan_review    a plan in Markdown
 replaced_file  replaced.xlsx and replaced.mapping.yaml, where updates noted what they replaced
 summary_file   summary.md for services that run jobs, by markdown; plan_summary the same of a plan
 sequence       the report over all steps of a migration: sequence_page makes its page
