@@ -103,7 +103,8 @@ def carried_out(
     with journal.held(carried_by):
         before = plans.carrier(journal, plan.plan_id)
         runs = plans.runs_of(journal, plan.plan_id)
-        if before is not None:
+        # a journal that was carried here from another machine knows a plan by its runs alone
+        if before is not None or runs:
             _refuse_again(plan, before, runs, journal)
         found = prospect(task, connection, journal, manner, plan.plan_id)
         told = staleness(plan, saved(found, plan.plan_id, plan.arguments), resumed=bool(runs))
@@ -119,12 +120,12 @@ def carried_out(
         yield Applied(plan.plan_id, carried_by, sends)
 
 
-def _refuse_again(plan: SavedPlan, before: str, runs: Sequence[RunRecord], journal: Journal) -> None:
+def _refuse_again(plan: SavedPlan, before: str | None, runs: Sequence[RunRecord], journal: Journal) -> None:
     """Refuse a plan that another process carries out, or that was carried out whole.
 
     Raises: StartError.
     """
-    if journal.is_alive(before):
+    if before is not None and journal.is_alive(before):
         raise StartError("The plan is being carried out by another process. This one sent nothing.")
     done = {run.step or 1: run for run in runs if run.exit_code in _DONE}
     if len(done) == len(plan.steps):
