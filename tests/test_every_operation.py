@@ -35,7 +35,7 @@ ORDER = (
     "suppliers",
 )
 #: Samples that are there for people to look at, not operations.
-NOT_OPERATIONS = {"with-mistakes", "from-scratch"}
+NOT_OPERATIONS = {"with-mistakes", "from-scratch", "migration"}
 DOCUMENTS = ("invoices", "credit-notes", "debit-notes")
 PREFIXES = ("", "/API/controller/api")
 CLIENT, SECRET = "the-client", "the-secret"
