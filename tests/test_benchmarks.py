@@ -20,3 +20,15 @@ def test_the_benchmark_of_workers_tells_how_near_the_best_possible_it_came() -> 
     assert "at best 0.30 s" in ran.stdout
     assert "sqlite" in figures
     assert all(float(figure) >= 0.9 for figure in figures.values()), "faster than the API answers"
+
+
+def test_the_benchmark_of_a_migration_compares_each_invoice_with_its_customer() -> None:
+    """A small one: a figure for each command, and in the end every document is there once."""
+    program = [sys.executable, str(BENCHMARKS / "migration.py"), "--customers", "7", "--invoices", "30"]
+    ran = subprocess.run(program, capture_output=True, text=True, check=False, timeout=240)
+    figures = re.findall(r"(?m)^([a-z ]+?) +([\d.]+) s +(\d+) MB$", ran.stdout)
+
+    assert ran.returncode == 0, ran.stderr
+    assert [name for name, _, _ in figures] == ["check", "plan", "apply", "apply again", "run again"]
+    assert all(float(seconds) > 0 and int(megabytes) > 10 for _, seconds, megabytes in figures)
+    assert "each invoice on the right customer" in ran.stdout
