@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable, Iterator
 from collections.abc import Mapping as Dictionary
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import Decimal
 from typing import Any, Final
@@ -26,6 +26,9 @@ _PERIODS: Final = (
     re.compile(r"(?P<y>\d{4})-?(?P<m>\d\d)"),
     re.compile(r"(?P<m>\d\d)[-.](?P<y>\d{4})"),
 )
+#: What reads as a day, whichever way it is written.
+_DAY: Final = re.compile(r"\d{1,4}([-./ ]+)\d{1,2}\1\d{1,4}\.?")
+_DATE: Final = Options(field=Field(name="period", description="", kind=Kind.DATE), kind=Kind.DATE)
 _MONTH_FIRST: Final = re.compile(r"(?P<m>\d\d)(?P<y>\d{4})")
 _YEARS: Final = range(1900, 2101)
 _PERIODS_A_YEAR: Final = range(1, 14)
@@ -217,12 +220,22 @@ class Converter:
             value = blank.value
         if value is ABSENT:
             return {}
-        found = period(value, rule.period_format)
+        found = self._named_period(value, rule)
         if isinstance(found, Fault):
             problems.append(self._problem(found, row, rule.headers))
             return {}
         year, month = found
         return {("postPeriod",): f"{month:02d}{year:04d}", ("financialPeriod",): f"{year:04d}{month:02d}"}
+
+    def _named_period(self, value: object, rule: Rule) -> tuple[int, int] | Fault:
+        """Return the period that a value names, or in which the day lies that it is a text of."""
+        found = period(value, rule.period_format)
+        if rule.period_format or not isinstance(value, str | Decimal) or rule.constant is not None:
+            return found
+        if rule.options.date_format is None and not (isinstance(value, str) and _DAY.fullmatch(value)):
+            return found
+        day = convert(value, replace(_DATE, date_format=rule.options.date_format), self.mapping.workbook.locale, None)
+        return period(day, "") if isinstance(day, date | Fault) else found
 
     def column(self, rule: Rule) -> str | None:
         """Return the one column a rule looks at, if it is one."""

@@ -19,6 +19,8 @@ from importer.schemacheck import as_boolean, check, load_schema
 from importer.values import Options, clean, clean_header
 from importer.yamlfile import FileFault, Mark, PlainText, Step, YamlFile, YamlPath, did_you_mean, load
 
+#: Formats of a period; any other is a date's.
+_PERIODS: Final = frozenset({"mmyyyy", "yyyymm"})
 _PERIOD: Final = Field(name="period", description="The financial period.", kind=Kind.TEXT)
 _KEY: Final = Field(name="key", description="What tells documents apart.", kind=Kind.TEXT)
 
@@ -151,7 +153,10 @@ class _Reader:
                 self.fault(("fields", name), f"{name!r} is written by 'period' already.", "Keep one.", on_key=True)
         data = fields["period"]
         form = data.get("format", "") if isinstance(data, dict) else ""
-        plain = {name: value for name, value in data.items() if name != "format"} if isinstance(data, dict) else data
+        if form not in _PERIODS:
+            # a date's, which is read as that of any date
+            form = ""
+        plain = {name: value for name, value in data.items() if name != "format"} if form else data
         rule = self._rule(plain, _PERIOD, ("fields", "period"), ("period",), digits=True)
         return replace(rule, period_format=str(form)) if rule else None
 

@@ -120,8 +120,9 @@ _OPTIONS: Final[Dictionary[str, Node]] = {
     },
     "period": {
         "format": {
-            "description": "mmyyyy where the cell holds 012025; other spellings need none.",
-            "enum": ["mmyyyy", "yyyymm"],
+            "description": "mmyyyy where the cell holds 012025, or how text cells write dates, such as dd.mm.yyyy; "
+            "other spellings and dates need none.",
+            "anyOf": [{"enum": ["mmyyyy", "yyyymm"]}, {"type": "string", "pattern": "[dD]"}],
         },
         "blank": {**_BLANK, "enum": ["omit", "error"]},
     },
