@@ -180,7 +180,8 @@ class Converter:
         if key.problems:
             return _Found(rule, ABSENT, filled=True, problems=key.problems)
         if isinstance(key.value, str) and clean(key.value):
-            reference = Reference(referred.name, clean(key.value), row.number, self.column(rule))
+            place = (row.number, self.column(rule))
+            reference = Reference(referred.name, clean(key.value), *place, earlier=referred.earlier)
             return _Found(rule, reference, filled=key.filled)
         return self._blank(rule, row, required=required)
 

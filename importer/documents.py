@@ -1,7 +1,9 @@
 """Make a document of a rendered body, and fill in the numbers of other documents that it lacks. Pure."""
 
 import json
+import re
 from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Mapping as Dictionary
 from dataclasses import replace
 from decimal import Decimal
 from typing import Any, Final
@@ -13,7 +15,7 @@ from importer.model import Document, Reference
 from importer.template import Rendered
 
 #: What a number that is not known yet begins with, and never a number in Visma.
-_MARK: Final = Reference("", "")[0]
+MARK: Final = Reference("", "")[0]
 
 
 def of_body(endpoint: Endpoint, document: Document, rendered: Rendered, *, sent: bool = True) -> Document:
@@ -34,18 +36,34 @@ def of_body(endpoint: Endpoint, document: Document, rendered: Rendered, *, sent:
     )
 
 
-def open_references(data: Any, found: Iterable[Reference]) -> tuple[tuple[Reference, ...], bool]:
-    """Return which references stand in a body, and whether one was changed so that it cannot be filled in."""
-    texts = [text for text in _texts(data) if _MARK in text]
+def references_in(data: Any, found: Iterable[Reference]) -> tuple[Reference, ...]:
+    """Return which references stand in a body, each once."""
     wanted = tuple(dict.fromkeys(found))
-    standing = tuple(one for one in wanted if any(one in text for text in texts))
-    return standing, standing != wanted and any(_MARK in _without(text, standing) for text in texts)
+    if not wanted:
+        return ()
+    pattern = _any_of(wanted)
+    standing = {match for text in _texts(data) for match in pattern.findall(text)}
+    return tuple(one for one in wanted if one in standing)
 
 
-def _without(text: str, references: Iterable[Reference]) -> str:
-    for reference in references:
-        text = text.replace(reference, "")
-    return text
+def put(data: Any, numbers: Dictionary[Reference, str]) -> Any:
+    """Return a body with numbers in place of references; what is put in is not looked at again."""
+    pattern = _any_of(numbers)
+
+    def walk(node: Any) -> Any:
+        if isinstance(node, dict):
+            return {name: walk(inner) for name, inner in node.items()}
+        if isinstance(node, list):
+            return [walk(inner) for inner in node]
+        return pattern.sub(lambda match: by_text[match[0]], node) if isinstance(node, str) else node
+
+    by_text = {str(reference): number for reference, number in numbers.items()}
+    return walk(data)
+
+
+def _any_of(references: Iterable[Reference]) -> re.Pattern[str]:
+    """Return what finds references in a text; a key may itself look like one, so the longest first."""
+    return re.compile("|".join(re.escape(one) for one in sorted(references, key=len, reverse=True)))
 
 
 def _texts(node: Any) -> Iterator[str]:
@@ -64,18 +82,8 @@ def filled(endpoint: Endpoint, document: Document, number_of: Callable[[Referenc
     numbers = {one: number for one in document.references if (number := number_of(one))}
     if not numbers:
         return document
-
-    def put(node: Any) -> Any:
-        if isinstance(node, dict):
-            return {name: put(inner) for name, inner in node.items()}
-        if isinstance(node, list):
-            return [put(inner) for inner in node]
-        if isinstance(node, str):
-            for reference, number in numbers.items():
-                node = node.replace(reference, number)
-        return node
-
-    data = put(json.loads(document.body, parse_float=Decimal))
     left = tuple(one for one in document.references if one not in numbers)
+    body = json.loads(document.body, parse_float=Decimal)
+    data = put(body, {**numbers, **{one: str(one) for one in left}})
     rendered = Rendered(data, write_json(data).encode(), canonical_fingerprint(data))
     return of_body(endpoint, replace(document, references=left), rendered)

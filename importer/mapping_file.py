@@ -22,6 +22,8 @@ from importer.yamlfile import FileFault, Mark, PlainText, Step, YamlFile, YamlPa
 #: Formats of a period; any other is a date's.
 _PERIODS: Final = frozenset({"mmyyyy", "yyyymm"})
 _PERIOD: Final = Field(name="period", description="The financial period.", kind=Kind.TEXT)
+#: Options of how a cell is read; of a reference they belong to its key.
+_OF_CELLS: Final = ("as", "decimals", "format", "map", "pad", "pattern", "round", "type")
 _KEY: Final = Field(name="key", description="What tells documents apart.", kind=Kind.TEXT)
 
 
@@ -224,6 +226,9 @@ class _Reader:
         if not isinstance(data.get("document"), str) or "key" not in data:
             return None
         given = data["key"]
+        for name in (name for name in _OF_CELLS if name in data):
+            hint = f"Write it into the key: key: {{column: ..., {name}: ...}}"
+            self.fault((*place, name), f"{name!r} does nothing beside 'document'.", hint, on_key=True)
         if isinstance(given, str) and "{{" in given:
             # no header looks like this, and a key is put together more often than a value
             given = {"template": given}

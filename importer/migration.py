@@ -50,12 +50,13 @@ class Migration:
 
 
 def is_migration(path: Path) -> bool:
-    """Tell whether a file is a migration, by what it holds; one that cannot be read is none."""
+    """Tell whether a file is a migration, by what it holds or is called; one that cannot be read is none."""
     try:
         data = load(path).data
     except MappingError:
         return False
-    return isinstance(data, dict) and "steps" in data and "endpoint" not in data
+    called = path.stem == "migration" or path.stem.endswith(".migration")
+    return isinstance(data, dict) and ("steps" in data or called) and "endpoint" not in data
 
 
 def read_migration(path: Path) -> Migration:

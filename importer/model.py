@@ -55,18 +55,22 @@ FieldValue = str | int | Decimal | bool | date | datetime | Absent
 class Reference(str):
     """Stand in a body for the number of another document, until that is known: `⟦customers: K-17⟧`."""
 
-    __slots__ = ("column", "key", "name", "row")
+    __slots__ = ("column", "earlier", "key", "name", "row")
     #: the step or mapping that makes the document
     name: str
     key: str
     #: where the key stands in the sheet
     row: int | None
     column: str | None
+    #: True where an earlier run may have made the document
+    earlier: bool
 
-    def __new__(cls, name: str, key: str, row: int | None = None, column: str | None = None) -> "Reference":
+    def __new__(
+        cls, name: str, key: str, row: int | None = None, column: str | None = None, *, earlier: bool = False
+    ) -> "Reference":
         """Return what stands for the number of the document with this key."""
         self = super().__new__(cls, f"⟦{name}: {key}⟧")
-        self.name, self.key, self.row, self.column = name, key, row, column
+        self.name, self.key, self.row, self.column, self.earlier = name, key, row, column, earlier
         return self
 
 

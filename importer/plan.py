@@ -3,15 +3,14 @@
 Pure: reads no file, opens no socket, asks no journal.
 """
 
-from collections.abc import Iterator
 from collections.abc import Mapping as Dictionary
 from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
-from typing import Any
+from typing import Any, Final
 
-from importer.convert import Converter, RowValues, line_tree, tree
-from importer.documents import of_body, open_references
+from importer.convert import Converter, Flat, RowValues, line_tree, tree
+from importer.documents import MARK, of_body, put, references_in
 from importer.expression import Blank, param_view, row_view
 from importer.fields import Field, fields_of
 from importer.findings import (
@@ -32,8 +31,11 @@ from importer.grouping import Cause, causes
 from importer.mapping import Mapping
 from importer.model import Document, FieldValue, Problem, Reference, Row, Status, Total
 from importer.oddities import Watch, below_zero, file_notes, hidden_rows_used, near_equal_keys
-from importer.template import BodyTemplate
+from importer.template import BodyTemplate, Rendered
 from importer.workbook import Sheet
+
+#: Numbers that no company has, to see what a template does with one.
+_STAND_INS: Final = 987_650_001
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -204,15 +206,7 @@ class _Maker:
         numbers = tuple(values.row.number for values in rows)
         if problems:
             return Document(key=key, rows=numbers, status=Status.INVALID, problems=tuple(problems))
-        rendered = self.template.render(
-            {
-                "fields": tree(self.members, rows[0].fields),
-                "lines": list(self._lines(rows)),
-                "rows": [row_view(self.sheet.headers, values.row.cells, blank_is_text=False) for values in rows],
-                "key": key,
-                "param": self.param,
-            }
-        )
+        rendered = self.template.render(self._values(key, rows, {}))
         if isinstance(rendered, list):
             faults = [
                 Problem(
@@ -233,26 +227,50 @@ class _Maker:
             )
             return Document(key=key, rows=numbers, status=Status.INVALID, problems=(problem,))
         found = [value for values in rows for value in values.all if isinstance(value, Reference)]
-        references, changed = open_references(rendered.data, found) if found else ((), False)
-        if changed:
-            problem = Problem(
-                sheet=self.sheet.name,
-                row=numbers[0],
-                code="reference_changed",
-                message=(
-                    f"Document {key!r}: the template {self.mapping.template} changes the number of another document, "
-                    "which is not known yet. Let it stand as it is."
-                ),
-            )
-            return Document(key=key, rows=numbers, status=Status.INVALID, problems=(problem,))
+        if found and not self._kept(key, rows, rendered, found):
+            return Document(key=key, rows=numbers, status=Status.INVALID, problems=(self._changed(key, numbers[0]),))
+        references = references_in(rendered.data, found)
         document = Document(key=key, rows=numbers, references=references)
         sent = bool(self.members or self.line_members)
         return of_body(self.mapping.endpoint, document, rendered, sent=sent)
 
-    def _lines(self, rows: list[RowValues]) -> Iterator[dict[str, Any]]:
-        for values in rows:
-            if values.line is not None:
-                yield line_tree(self.line_members, values.line)
+    def _values(
+        self, key: str | None, rows: list[RowValues], others: Dictionary[Reference, FieldValue]
+    ) -> dict[str, Any]:
+        """Return what a template sees of a document; `others` stand in place of references."""
+        lines = (values.line for values in rows if values.line is not None)
+        return {
+            "fields": tree(self.members, _with(rows[0].fields, others)),
+            "lines": [line_tree(self.line_members, _with(line, others)) for line in lines],
+            "rows": [row_view(self.sheet.headers, values.row.cells, blank_is_text=False) for values in rows],
+            "key": key,
+            "param": self.param,
+        }
+
+    def _kept(self, key: str | None, rows: list[RowValues], rendered: Rendered, found: list[Reference]) -> bool:
+        """Tell whether a body holds what stands for numbers just where the numbers will stand.
+
+        Rendered again with numbers it must be the same but for these. A bundled template changes nothing, so that this
+        is only asked where a text of the sheet looks like a reference.
+        """
+        if self.template.bundled and not any(_looks_like_one(values) for values in rows):
+            return True
+        others = {one: str(_STAND_INS + place) for place, one in enumerate(dict.fromkeys(found))}
+        again = self.template.render(self._values(key, rows, others))
+        return isinstance(again, Rendered) and again.data == put(rendered.data, others)
+
+    def _changed(self, key: str | None, row: int) -> Problem:
+        culprit = "a cell looks like" if self.template.bundled else f"the template {self.mapping.template} changes"
+        advice = "Write the cell otherwise." if self.template.bundled else "Let it stand as it is."
+        return Problem(
+            sheet=self.sheet.name,
+            row=row,
+            code="reference_changed",
+            message=(
+                f"Document {key!r}: {culprit} what stands for the number of another document until that is known. "
+                f"{advice}"
+            ),
+        )
 
     def _select(self, documents: list[Document]) -> list[Document]:
         """Leave out what --limit and --only do not mean; its problems hold nothing back."""
@@ -284,6 +302,18 @@ class _Maker:
             elif not total.agrees and not (total.sum is None and not blocked):
                 held.append(_mismatch(self.sheet, total))
         return tuple(totals)
+
+
+def _with(flat: Flat, others: Dictionary[Reference, FieldValue]) -> Flat:
+    if not others:
+        return flat
+    return {spot: others[value] if isinstance(value, Reference) else value for spot, value in flat.items()}
+
+
+def _looks_like_one(values: RowValues) -> bool:
+    """Tell whether a cell or a constant holds what a reference begins with."""
+    own = (value for value in values.all if not isinstance(value, Reference))
+    return any(isinstance(text, str) and MARK in text for text in (*values.row.cells, *own))
 
 
 def _merge(filtered: dict[tuple[str | None, str, int], Document], new: Document) -> None:

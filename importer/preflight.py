@@ -43,7 +43,7 @@ def look_before(
     known_numbers = {past.number: past.key for past in known.accepted.values() if past.number}
     ours = {(past.key, past.fingerprint) for past in known.once_doubtful.values()}
     expected = {
-        document.key: Expectation.load(document.expect)
+        document.key: _known(document)
         for document in documents
         if document.status is None and (document.key, document.fingerprint) not in known.waived
     }
@@ -57,6 +57,12 @@ def look_before(
         else document
         for document in documents
     )
+
+
+def _known(document: Document) -> Expectation:
+    """Return what a document is known by; a customer that an earlier step of a plan is to make is not there yet."""
+    expected = Expectation.load(document.expect)
+    return replace(expected, customer=None) if expected.customer in document.references else expected
 
 
 def _adopted(document: Document, ours: Set[tuple[str, str]]) -> Document:

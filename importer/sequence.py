@@ -3,8 +3,10 @@
 from collections.abc import Callable, Sequence
 from collections.abc import Mapping as Dictionary
 from dataclasses import dataclass, replace
+from functools import partial
 
 from importer.findings import row_list
+from importer.grouping import causes
 from importer.model import Document, Problem, Reference, Status
 from importer.plan import Plan
 
@@ -25,8 +27,7 @@ def hold_together(steps: Sequence[Planned], known: Callable[[int, Reference], bo
     plans: list[Plan] = []
     made: dict[str, dict[str, list[Document]]] = {}
     for place, step in enumerate(steps):
-        earlier = {rule.document.name for rule in step.plan.mapping.referred if rule.document and rule.document.earlier}
-        plans.append(_checked(step.plan, made, earlier, lambda reference, place=place: known(place, reference)))  # type: ignore[misc]
+        plans.append(_checked(step.plan, made, partial(known, place)))
         own = made.setdefault(step.name, {})
         for document in step.plan.documents:
             if document.key is not None:
@@ -37,7 +38,6 @@ def hold_together(steps: Sequence[Planned], known: Callable[[int, Reference], bo
 def _checked(
     plan: Plan,
     made: Dictionary[str, Dictionary[str, list[Document]]],
-    earlier: set[str],
     known: Callable[[Reference], bool],
 ) -> Plan:
     problems: list[Problem] = []
@@ -49,23 +49,27 @@ def _checked(
             lacking = _lacking(reference, made)
             if not lacking or known(reference):
                 continue
-            found = Problem(
+            told = Problem(
                 sheet=plan.sheet.name,
                 row=reference.row or document.rows[0],
                 column=reference.column,
                 value=reference.key,
-                code="reference_missing" if reference.name not in earlier else "reference_earlier",
+                code="reference_earlier" if reference.earlier else "reference_missing",
                 message=lacking,
             )
-            (own if reference.name not in earlier else warnings).append(found)
+            (warnings if reference.earlier else own).append(told)
         problems += own
         documents.append(replace(document, status=Status.INVALID, problems=tuple(own)) if own else document)
     if not problems and not warnings:
         return plan
+    first = len(plan.held)
+    others = sorted([*plan.problems[first:], *problems], key=lambda problem: problem.row or 0)
+    found = dict.fromkeys([*plan.held, *(problem for document in documents for problem in document.problems)])
     return replace(
         plan,
         documents=tuple(documents),
-        problems=(*plan.problems, *problems),
+        problems=(*plan.held, *others),
+        causes=tuple(causes(found, plan.sheet.headers)),
         warnings=(*plan.warnings, *warnings),
     )
 

@@ -118,6 +118,11 @@ class BodyTemplate:
             raise MappingError(str(fault), (fault,)) from None
         self._validator = _validator(mapping.endpoint.name)
 
+    @property
+    def bundled(self) -> bool:
+        """Tell whether it is one of ours."""
+        return Path(str(self._template.filename)).parent == resources.templates()
+
     def render(self, values: Dictionary[str, Any]) -> Rendered | list[RenderFault]:
         """Return the body for `fields`, `lines`, `rows`, `key` and `param`, or everything that is wrong with it."""
         try:

@@ -1,6 +1,6 @@
 """What check, plan and run were given: one mapping, or a migration of several, each read into its plan."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Set
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -9,6 +9,8 @@ from importer.allowance import Allowed
 from importer.cli.inputs import Input, keep_workbook, pairs, read_input
 from importer.errors import MappingError, UsageError, WorkbookError
 from importer.journal import Journal
+from importer.mapping import Mapping
+from importer.mapping_file import name_of
 from importer.memory import numbers_of
 from importer.migration import Migration, is_migration, read_migration
 from importer.migration import Step as Declared
@@ -19,7 +21,7 @@ from importer.report.sequence import step_folder
 from importer.sequence import Planned, hold_together
 from importer.stop_rules import StopRules
 from importer.target import Target, choose
-from importer.yamlfile import did_you_mean
+from importer.yamlfile import did_you_mean, load
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -155,9 +157,10 @@ def _steps(migration: Migration, project: Project, given: dict[str, str], only: 
     steps: list[Step] = []
     endpoints: dict[str, str] = {}
     used: set[str] = set()
-    for declared in migration.steps:
+    for place, declared in enumerate(migration.steps):
         read = _read(migration, project, declared, given, endpoints)
         name = declared.name or read.mapping.name
+        _refuse_later(read.mapping, {name, *map(_name_of, migration.steps[place + 1 :])} - set(endpoints))
         if name in endpoints:
             fault = migration.source.fault(declared.place, f"Two steps are named {name!r}.", hint="Give each a name.")
             raise MappingError(str(fault), (fault,))
@@ -172,12 +175,39 @@ def _steps(migration: Migration, project: Project, given: dict[str, str], only: 
     return tuple(step for step in steps if only in {None, step.name})
 
 
+def _name_of(declared: Declared) -> str:
+    """Return the name of a step, as far as it can be known before its mapping is read."""
+    data = {} if declared.name else load(declared.mapping).data
+    return declared.name or name_of(declared.mapping, data if isinstance(data, dict) else {})
+
+
+def _refuse_later(mapping: Mapping, later: Set[str]) -> None:
+    """Refuse what refers to a step that has not run by then, unless an earlier run may have made it.
+
+    Raises: MappingError at the place of each.
+    """
+    faults = [
+        mapping.source.fault(
+            (*rule.place, "document"),
+            f"{rule.document.name!r} is a later step, or this one, so that its documents are not there yet.",
+            hint="Put that step before this one, or say earlier: true where an earlier run made them.",
+        )
+        for rule in mapping.referred
+        if rule.document and rule.document.name in later and not rule.document.earlier
+    ]
+    if faults:
+        raise MappingError("\n".join(map(str, faults)), tuple(faults))
+
+
 def _read(
     migration: Migration, project: Project, declared: Declared, given: dict[str, str], endpoints: dict[str, str]
 ) -> Input:
     param = tuple(f"{name}={value}" for name, value in declared.parameters.items())
     steps, folder = dict(endpoints), project.folder
-    read = read_input(declared.mapping, declared.workbook, param, also=given, folder=folder, steps=steps)
+    try:
+        read = read_input(declared.mapping, declared.workbook, param, also=given, folder=folder, steps=steps)
+    except UsageError as error:
+        raise UsageError(f"Step {declared.name or declared.mapping.name}: {error}") from None
     if declared.sha256 is not None and read.digest != declared.sha256:
         fault = migration.source.fault(
             (*declared.place, "workbook", "sha256"),

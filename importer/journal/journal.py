@@ -354,7 +354,10 @@ class Journal:
         return {row["run_id"]: tables.read_outcome(row) for row in self._rows(query)}
 
     def last_outcomes(self, company: str, endpoint: str, keys: Sequence[str]) -> dict[str, tuple[RunRecord, Outcome]]:
-        """Return what the latest run that had a document with each key knows of it, and that run."""
+        """Return what the latest run that had a document with each key knows of it, and that run.
+
+        One that left it out counts where none did more.
+        """
         run, result, found = tables.run, tables.result, {}
         records: dict[str, RunRecord] = {}
         for start in range(0, len(keys), _ASKED_AT_ONCE):
@@ -366,6 +369,8 @@ class Journal:
                 .order_by(run.c.started_at)
             )
             for row in self._rows(query):
+                if row["status"] == Status.FILTERED and row["key"] in found:
+                    continue
                 if row["run_id"] not in records:
                     records[row["run_id"]] = self.run(row["run_id"])
                 found[row["key"]] = records[row["run_id"]], tables.read_outcome(row)
