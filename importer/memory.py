@@ -3,13 +3,15 @@
 from collections.abc import Callable, Sequence
 from collections.abc import Mapping as Dictionary
 from dataclasses import replace
+from typing import Final
 
 from importer.decide import Known, Past, known_from
 from importer.endpoints import Endpoint, creator, table
 from importer.journal import Attempt, Journal, changes
 from importer.model import Document, Outcome, Reference, RunRecord, Status
 
-_FOUND = frozenset({Status.ACCEPTED, Status.ALREADY_ACCEPTED})
+_THEN: Final = "Not sent; the run after that one is accepted sends it."
+_FOUND: Final = frozenset({Status.ACCEPTED, Status.ALREADY_ACCEPTED})
 
 
 def known(journal: Journal, company: str, endpoint: str) -> Known:
@@ -90,7 +92,7 @@ def hold_back(
         found = [(one, last[origins.get(one.name, "")].get(one.key)) for one in wanting(document)]
         if not found:
             return document
-        message = " ".join([*(_why(*one) for one in found), "It was not sent."])
+        message = " ".join([*(_why(*one) for one in found), _THEN])
         doubt = any(past is not None and past[1].status is Status.UNKNOWN for _, past in found)
         return replace(document, status=Status.NOT_SENT, message=message, blocked=True, waits=doubt)
 

@@ -13,11 +13,11 @@ from importer.errors import DoubtError, ImportFailed, JournalError, ProgramError
 from importer.lanes import Lanes
 from importer.lookup import probe
 from importer.model import Document, Outcome, RunRecord, Status
+from importer.report.words import WAITING
 from importer.send import Sender
 from importer.stop import Stop
 from importer.stop_rules import DOUBTS, Rejections, StopRules
 
-_WAITING: Final = "The run ended before the document was sent. Run again."
 _BY_HAND: Final = "Stopped by hand."
 #: Seconds that documents in flight get to come to an end when they are given up.
 _LAST_S: Final = 1.0
@@ -40,7 +40,7 @@ def first_outcomes(documents: Sequence[Document]) -> list[Outcome]:
             status=document.status or Status.NOT_SENT,
             rows=document.rows,
             number=document.number if document.status else None,
-            message=document.message if document.status else _WAITING,
+            message=document.message if document.status else WAITING,
             problems=document.problems,
             fingerprint=document.fingerprint,
         )

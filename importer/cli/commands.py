@@ -200,9 +200,9 @@ def run(
 def report(run_id: str | None, report_folder: Path | None, where: str | None, *, as_json: bool, quiet: bool) -> int:
     """Write a run's report again from the journal.
 
-    Without RUN, of the latest run.
+    Of a step that of its whole migration; without RUN, of the latest run.
     """
-    from importer.cli import inputs, reporting
+    from importer.cli import inputs, reporting, whole
     from importer.journal import open_journal
     from importer.project import project_here
 
@@ -212,12 +212,17 @@ def report(run_id: str | None, report_folder: Path | None, where: str | None, *,
         runs = journal.runs()
         if not runs:
             raise StartError("The journal holds no run yet.")
-        record = journal.run(run_id) if run_id else runs[0][0]
+        of_it = journal.sequence(run_id or "") or [journal.run(run_id) if run_id else runs[0][0]]
+        record, options = of_it[0], inputs.Options(json=as_json, quiet=quiet)
+        if record.sequence_id is not None:
+            told = whole.rebuild_whole(journal, record.sequence_id, project, report_folder)
+            whole.show_whole(*told, options)
+            return StartError.exit_code if told[1] is None else 0
         folder, notes = reporting.rebuild_report(journal, record.run_id, project, report_folder)
         outcomes = journal.outcomes(record.run_id)
     finally:
         journal.close()
-    reporting.conclude(record, outcomes, folder, notes, inputs.Options(json=as_json, quiet=quiet))
+    reporting.conclude(record, outcomes, folder, notes, options)
     return StartError.exit_code if folder is None else 0
 
 

@@ -131,9 +131,14 @@ def check(where: str | None, *, as_json: bool, quiet: bool) -> int:
         if wrong:
             say("The journal is not sound. Restore it from a copy, or name another one with --journal.", error=True)
         elif not quiet:
-            told = ", ".join(screen.counted(count, name) for name, count in counts.items())
+            told = _counted(counts)
             say(f"The journal is sound: {told}.")
     return code
+
+
+def _counted(counts: dict[str, int]) -> str:
+    words = {"applied": "applied plan"}
+    return ", ".join(screen.counted(count, words.get(table, table)) for table, count in counts.items())
 
 
 @journal.command("export")
@@ -183,6 +188,6 @@ def import_(file: Path, where: str | None, *, as_json: bool, quiet: bool) -> int
     if as_json:
         print_json({"format_version": 1, "exit_code": 0, "added": merged.added, "updated": merged.updated})
     elif not quiet:
-        added = ", ".join(screen.counted(count, name) for name, count in merged.added.items())
+        added = _counted(merged.added)
         say(f"New: {added}. Brought up to date: {merged.updated}.")
     return 0

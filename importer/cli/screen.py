@@ -21,10 +21,13 @@ from importer.endpoints import Endpoint
 from importer.findings import inserted_lines, row_list
 from importer.model import Document, Outcome, RunRecord, Status, Total
 from importer.report.counts import count as count_by_status
-from importer.report.words import MEANINGS
+from importer.report.words import MEANINGS, WAITING
 from importer.values import shown
 
 _MAX_SHOWN: Final = 200
+#: As many reasons are shown for which documents wait, and as many documents named of each.
+_MAX_REASONS: Final = 20
+_MAX_NAMED: Final = 5
 #: Texts are never wrapped narrower than this.
 _NARROW: Final = 30
 _COLOURS: Final = {
@@ -154,12 +157,29 @@ def troubles(out: Console, outcomes: Sequence[Outcome], rejections: Sequence[Gro
     for group in rejections:
         out.print(f"[{_COLOURS[Status.REJECTED]}]{escape(printable(headline(group, noun)))}[/]")
         _trouble(out, group.outcomes[0])
+    _held(out, outcomes)
     worth = {Status.UNKNOWN, Status.CHANGED}
     found = [outcome for outcome in outcomes if outcome.status in worth]
     for outcome in found[:_MAX_SHOWN]:
         _trouble(out, outcome)
     if len(found) > _MAX_SHOWN:
         out.print(f"  ... and {len(found) - _MAX_SHOWN} more; the report lists them all.")
+
+
+def _held(out: Console, outcomes: Sequence[Outcome]) -> None:
+    """Print what was not sent for a reason of its own, such as a document that it refers to, by that reason."""
+    reasons: dict[str, list[Outcome]] = {}
+    for outcome in outcomes:
+        if outcome.status is Status.NOT_SENT and outcome.message != WAITING:
+            reasons.setdefault(outcome.message, []).append(outcome)
+    for message, group in list(reasons.items())[:_MAX_REASONS]:
+        names = ", ".join(printable(str(outcome.key)) for outcome in group[:_MAX_NAMED])
+        more = f" and {len(group) - _MAX_NAMED:,} more" if len(group) > _MAX_NAMED else ""
+        rows = row_list([row for outcome in group for row in outcome.rows])
+        out.print(f"[{_COLOURS[Status.NOT_SENT]}]{Status.NOT_SENT}[/] {escape(names)}{more} ({rows})")
+        told(out, message, 4)
+    if len(reasons) > _MAX_REASONS:
+        out.print(f"  ... for {len(reasons) - _MAX_REASONS:,} more reasons; the report lists them all.")
 
 
 def _trouble(out: Console, outcome: Outcome) -> None:
@@ -237,13 +257,17 @@ def short(folder: Path) -> str:
 
 
 def history(out: Console, runs: Sequence[tuple[RunRecord, dict[Status, int]]]) -> None:
-    """Print the runs, two lines each, so that they fit into 80 columns."""
+    """Print the runs, a few lines each, so that they fit into 80 columns."""
     for record, counts in runs:
         code = "did not end" if record.exit_code is None else f"exit {record.exit_code}"
         started = record.started_at[:16].replace("T", " ")
         found = ", ".join(f"{count} {status}" for status, count in counts.items())
         out.print(f"[bold]{record.run_id}[/]  {started} UTC  {code}  {escape(record.mapping_name)} to {record.target}")
         out.print(f"          {escape(printable(record.workbook_name))}: {found}")
+        if record.sequence_id is not None:
+            told(out, f"step {record.step} of {record.steps} of {record.sequence_name} ({record.sequence_id})", 10)
+        if record.plan_id is not None:
+            told(out, f"sent the plan {record.plan_id}", 10)
 
 
 def history_row(record: RunRecord, counts: dict[Status, int]) -> dict[str, Any]:
@@ -259,4 +283,13 @@ def history_row(record: RunRecord, counts: dict[Status, int]) -> dict[str, Any]:
         "workbook": {"name": record.workbook_name, "sha256": record.workbook_sha256},
         "target": record.target,
         "counts": {status.value: count for status, count in counts.items()},
+        "plan_id": record.plan_id,
+        "sequence": _sequence_row(record),
     }
+
+
+def _sequence_row(record: RunRecord) -> dict[str, Any] | None:
+    if record.sequence_id is None:
+        return None
+    of = {"sequence_id": record.sequence_id, "migration": record.sequence_name, "steps": record.steps}
+    return {**of, "step": record.step, "name": record.step_name}

@@ -2,27 +2,23 @@
 
 import secrets
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-
-from rich.console import Console
 
 from importer.cli import job, screen
 from importer.cli.applying import Applied, carried_out
 from importer.cli.checking import refuse_to_start
 from importer.cli.connection import Connection, connected, decider_for
-from importer.cli.inputs import print_json
 from importer.cli.interrupts import watching
 from importer.cli.reporting import conclude, report_folder, show_end
 from importer.cli.sending import Errand, Passage, confirm, report_step, send_step, to_send, what
 from importer.cli.task import Step, referred
+from importer.cli.whole import rebuild_whole, show_whole, write
 from importer.errors import ImportFailed, StartError
 from importer.model import Outcome, RunRecord, Status
-from importer.report.counts import count
-from importer.report.sequence import Part, Whole, whole_results, write_whole
-from importer.report.words import NOTICE, told_of
+from importer.report.sequence import Part, Whole
 from importer.run import Flight
 from importer.send import now_utc
 from importer.stop import Stop
@@ -100,7 +96,9 @@ class _Sequence:
                 try:
                     self._send_all(task.steps, connection)
                 except ImportFailed:
-                    self._report()
+                    # also of the step that failed, as far as the journal can still be read
+                    with suppress(ImportFailed, OSError):
+                        rebuild_whole(errand.journal, self.sequence_id, errand.task.project, self.folder)
                     raise
         return self._conclude()
 
@@ -145,7 +143,10 @@ class _Sequence:
         if self.stop.is_set() or part.record.exit_code == 6:  # noqa: PLR2004 - stopped early
             self.why = f"The step {last.name} was stopped."
         elif last.failures is not None and failures > last.failures:
-            self.why = f"{failures} documents of the step {last.name} failed, and it may have {last.failures} at most."
+            self.why = (
+                f"{screen.counted(failures, 'document')} of the step {last.name} failed, and it may have "
+                f"{last.failures} at most."
+            )
         return bool(self.why)
 
     def _tell(self, number: int, step: Step) -> None:
@@ -165,6 +166,8 @@ class _Sequence:
             progress=self.progress,
             report_folder=task.folder_in(self.folder, number),
             belongs={
+                # the report's folder is named after it, also when it is rebuilt
+                **({} if number else {"started_at": self.started_at}),
                 "sequence_id": self.sequence_id,
                 "sequence_name": task.name,
                 "steps": len(task.steps),
@@ -188,41 +191,10 @@ class _Sequence:
         show_end(record, outcomes, folder, notes, options, given)
         job.ended(given, record, outcomes, folder, self.errand.manner.annotations)
 
-    def _report(self) -> list[str]:
-        """Write the report over all steps that were begun; return notes for the user."""
-        if not self.parts:
-            return []
-        try:
-            write_whole(self.folder, Whole(tuple(self.parts)))
-        except OSError as error:
-            reason = (error.strerror or "unknown reason").lower()
-            return [f"The report over all steps could not be written ({reason})."]
-        return []
-
     def _conclude(self) -> int:
         if not self.parts:
             raise StartError(self.why or "Stopped by hand; nothing was sent.")
-        whole, notes, options = Whole(tuple(self.parts)), self._report(), self.errand.options
-        if options.json:
-            data = whole_results(whole)
-            data["steps"] = [{name: of for name, of in step.items() if name != "documents"} for step in data["steps"]]
-            print_json(data)
-        out = screen.console(error=options.json)
-        _show(out, whole)
-        for note in [*notes, *([f"Stopped early: {self.why}"] if self.why else [])]:
-            screen.told(out, note, 0)
-        screen.told(out, f"Report: {screen.short(self.folder)}", 0)
-        ended = told_of(whole.first, whole.exit_code, whole.counts())
-        out.print(f"{whole.name}, exit code {whole.exit_code}: {ended}", markup=False)
-        if whole.first.simulated:
-            out.print(NOTICE)
-        return whole.exit_code or 0
-
-
-def _show(out: Console, found: Whole) -> None:
-    """Print what became of the documents of each step."""
-    out.rule(f"{screen.printable(found.name)}: {len(found.parts)} of {found.steps} steps", align="left")
-    for part in found.parts:
-        counts = {status: of.documents for status, of in count(part.outcomes).items() if of.documents}
-        listed = ", ".join(f"{number:,} {status.value.replace('_', ' ')}" for status, number in counts.items())
-        screen.told(out, f"{part.record.step}. {part.record.step_name}: {listed} (run {part.record.run_id})", 0)
+        found = Whole(tuple(self.parts))
+        folder, notes = write(self.folder, found)
+        show_whole(found, folder, [*notes, *([f"Stopped early: {self.why}"] if self.why else [])], self.errand.options)
+        return found.exit_code or 0

@@ -17,11 +17,12 @@ from importer.journal import tables
 from importer.journal.journal import Journal
 
 _NAME: Final = "visma-import journal"
-_TABLES: Final = {"run": tables.run, "attempt": tables.attempt, "result": tables.result}
+_TABLES: Final = {"run": tables.run, "attempt": tables.attempt, "result": tables.result, "applied": tables.applied}
 _ORDER: Final = {
     "run": (tables.run.c.started_at, tables.run.c.run_id),
     "attempt": (tables.attempt.c.attempt_id,),
     "result": (tables.result.c.run_id, tables.result.c.position),
+    "applied": (tables.applied.c.plan_id,),
 }
 #: How many keys a message names.
 _NAMED: Final = 10
@@ -31,7 +32,8 @@ _NAMED: Final = 10
 class Merged:
     """Count what an import changed."""
 
-    added: dict[str, int] = field(default_factory=lambda: dict.fromkeys(_TABLES, 0))
+    #: by table; of saved plans where some were carried out
+    added: dict[str, int] = field(default_factory=lambda: dict.fromkeys(("run", "attempt", "result"), 0))
     updated: int = 0
     #: by run and place in its plan (or key, from older versions), whether what came in knows more of its latest attempt
     newer: dict[tuple[str, int | str], bool] = field(default_factory=dict)
@@ -180,10 +182,24 @@ def _goes_on(before: str, after: str) -> bool:
     return before in {"unknown", "not_sent"} and after != "not_sent"
 
 
+def _applied(connection: sa.Connection, row: dict[str, Any], merged: Merged, _clashes: list[str]) -> None:
+    """Keep the later one of what carried a plan out: its name begins with when it began."""
+    table = tables.applied
+    own = table.c.plan_id == row["plan_id"]
+    found = connection.execute(sa.select(table.c.run_id).where(own)).scalar()
+    if found is None:
+        connection.execute(table.insert().values(row))
+        merged.added["applied"] = merged.added.get("applied", 0) + 1
+    elif found < row["run_id"]:
+        connection.execute(table.update().where(own).values(row))
+        merged.updated += 1
+
+
 _MERGERS: Final[dict[str, Callable[[sa.Connection, dict[str, Any], Merged, list[str]], None]]] = {
     "run": _run,
     "attempt": _attempt,
     "result": _result,
+    "applied": _applied,
 }
 
 
@@ -215,6 +231,7 @@ def examine(journal: Journal) -> tuple[list[str], dict[str, int]]:
         counts = {
             name: int(connection.execute(sa.select(sa.func.count()).select_from(table)).scalar() or 0)
             for name, table in _TABLES.items()
+            if name != "applied"
         }
         return wrong + _rows_that_are_missing(connection), counts
 

@@ -348,6 +348,11 @@ class Journal:
             raise JournalError(f"Run {run_id!r}: {reason}. 'visma-import history' lists the runs.")
         return (exact or rows)[0]
 
+    def sequence(self, sequence_id: str) -> list[RunRecord]:
+        """Return the runs of a sequence, in the order of its steps; none where there is no such sequence."""
+        query = sa.select(tables.run).where(tables.run.c.sequence_id == sequence_id).order_by(tables.run.c.step)
+        return [tables.read_run(row) for row in self._rows(query)]
+
     def outcomes_of(self, key: str) -> dict[str, Outcome]:
         """Return what each run that had a document with this key knows of it, by the run's id."""
         query = sa.select(tables.result).where(tables.result.c.key == key)

@@ -4,7 +4,9 @@ Each step has its own report in a folder beside them. Rebuilt from the journal l
 """
 
 import json
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Set
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -12,6 +14,7 @@ from typing import Any, Final
 
 from importer.allowance import allowed_in, fails
 from importer.model import Outcome, RunRecord, Status
+from importer.report import FILES as STEP_FILES
 from importer.report import place
 from importer.report.counts import Count, count
 from importer.report.json_file import FORMAT_VERSION, results
@@ -83,13 +86,14 @@ class Whole:
         return count([outcome for part in self.parts for outcome in part.outcomes])
 
 
+_STEP_FOLDER: Final = re.compile(r"\d{2,}-.")
 _UNSAFE: Final = str.maketrans(dict.fromkeys('<>:"/\\|?* ', "-"))
 
 
 def step_folder(number: int, name: str) -> str:
     """Return the name of the folder of a step's report: `01-customers`."""
     safe = "".join(char if char.isprintable() else "-" for char in name.translate(_UNSAFE)).strip(".-")
-    return f"{number:02}-{safe[:60] or 'step'}"
+    return f"{number:02}-{safe[:60].rstrip('.-') or 'step'}"
 
 
 def whole_results(whole: Whole) -> dict[str, Any]:
@@ -151,11 +155,23 @@ FILES: Final[tuple[tuple[str, Callable[[Path, Whole], None]], ...]] = (
 
 
 def write_whole(folder: Path, whole: Whole) -> None:
-    """Write the files over all steps into a folder.
+    """Write the files over all steps into a folder, in place of an earlier report.
 
     Raises: OSError when it cannot be written.
     """
     place(folder, {name: partial(_written, writer, whole) for name, writer in FILES})
+    _without_others(folder, {part.folder for part in whole.parts})
+
+
+def _without_others(folder: Path, own: Set[str]) -> None:
+    """Take away what an earlier report says of steps that this sequence did not begin."""
+    for other in folder.iterdir():
+        if other.name not in own and _STEP_FOLDER.match(other.name) and (other / "results.json").is_file():
+            for name, _ in STEP_FILES:
+                (other / name).unlink(missing_ok=True)
+            with suppress(OSError):
+                # unless somebody keeps something else there
+                other.rmdir()
 
 
 def _written(writer: Callable[[Path, Whole], None], whole: Whole, target: Path) -> None:

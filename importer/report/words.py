@@ -12,6 +12,8 @@ from importer.report.checked import CheckRecord
 from importer.report.counts import Count
 
 NOTICE: Final = "sandbox: nothing reached Visma"
+#: What is said of a document until its turn comes.
+WAITING: Final = "The run ended before the document was sent. Run again."
 MEANINGS: Final[dict[Status, str]] = {
     Status.ACCEPTED: "Visma confirmed it in this run. Nothing to do.",
     Status.ALREADY_ACCEPTED: "It was there before with the same content; nothing was sent. Nothing to do.",
