@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -78,7 +79,9 @@ class Mover:
 
     def __post_init__(self) -> None:
         self.state = self.project.parent / "company"
-        self.box = Sandbox(self.state, settings=self.settings)
+        #: how far the company's clock is ahead of ours
+        self.ahead_s = 0
+        self.box = Sandbox(self.state, settings=self.settings, clock=lambda: time.time() + self.ahead_s)
 
     def write(self, name: str, text: str) -> Path:
         """Write a file of the project."""
