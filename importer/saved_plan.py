@@ -7,11 +7,13 @@ import hashlib
 import json
 import os
 from collections.abc import Iterator
+from collections.abc import Mapping as Dictionary
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
 
 from importer.atomic_file import replacing
+from importer.documents import MARK
 from importer.errors import StartError
 from importer.model import Document
 
@@ -59,6 +61,11 @@ class Planned:
     fingerprint: str
     #: the fingerprint without any number of another document
     own_fingerprint: str
+    #: where it is sent: its own endpoint and the number in its path, where these are not those of the step and the key
+    endpoint: str
+    number: str | None
+    #: SHA-256 of what it replaces; empty where it replaces nothing
+    replaces: str
 
     @classmethod
     def of(cls, document: Document, decided: Document) -> "Planned":
@@ -71,7 +78,26 @@ class Planned:
             body=decided.body.decode(),
             fingerprint=decided.fingerprint,
             own_fingerprint=document.fingerprint,
+            endpoint=decided.endpoint,
+            number=decided.path_number,
+            replaces=hashlib.sha256(decided.before.encode()).hexdigest() if decided.before else "",
         )
+
+    @property
+    def address(self) -> tuple[str, str | None]:
+        """Return where it is sent."""
+        return self.endpoint, self.number
+
+    @property
+    def unfinished(self) -> bool:
+        """Tell whether its body lacks the number of another document."""
+        return MARK in self.body
+
+    def is_what_is_sent(self, document: Document) -> bool:
+        """Tell whether a document that is about to go out is this one, byte for byte."""
+        # what lacks numbers was held against the plan before they were put in
+        same = self.unfinished or self.body.encode() == document.body
+        return same and self.address == (document.endpoint, document.path_number)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,13 +137,14 @@ class SavedPlan:
         Raises: StartError.
         """
         with replacing(file, private=True) as partial, partial.open("wb") as stream:
-            stream.write(self.dump().encode())
+            # a lone surrogate has no UTF-8 form, but an escape in JSON
+            stream.write(self.dump().encode("utf-8", "backslashreplace"))
             stream.flush()
             os.fsync(stream.fileno())
 
 
 def _digest(data: dict[str, Any]) -> str:
-    return hashlib.sha256(json.dumps(data, ensure_ascii=False, sort_keys=True).encode()).hexdigest()
+    return hashlib.sha256(json.dumps(data, sort_keys=True).encode()).hexdigest()
 
 
 def load_plan(file: Path) -> SavedPlan:
@@ -161,6 +188,13 @@ def load_plan(file: Path) -> SavedPlan:
     return SavedPlan(arguments=arguments, steps=steps, **own)
 
 
+def changed_files(saved: SavedPlan, now: Dictionary[str, str]) -> list[str]:
+    """Say which files are others now than those that a plan was made of; `now` holds their SHA-256."""
+    names = sorted({*saved.files, *now})
+    changed = [name for name in names if saved.files.get(name) != now.get(name)]
+    return [f"{name[:1].upper()}{name[1:]} is not as it was when the plan was made." for name in changed]
+
+
 def staleness(saved: SavedPlan, now: SavedPlan, *, resumed: bool) -> list[str]:
     """Say in what a plan that is made now differs from a saved one; nothing where it may be sent.
 
@@ -169,10 +203,8 @@ def staleness(saved: SavedPlan, now: SavedPlan, *, resumed: bool) -> list[str]:
     """
     if saved.company != now.company:
         return [f"It was made for the company {saved.company}, but {now.target!r} is {now.company}."]
-    names = sorted({*saved.files, *now.files})
-    changed = [name for name in names if saved.files.get(name) != now.files.get(name)]
-    if changed:
-        return [f"{name} is not as it was when the plan was made." for name in changed]
+    if changed := changed_files(saved, now.files):
+        return changed
     if [(step.name, step.endpoint) for step in saved.steps] != [(step.name, step.endpoint) for step in now.steps]:
         return ["It has other steps now."]
     pairs = zip(saved.steps, now.steps, strict=True)
@@ -189,10 +221,18 @@ def _differences(saved: SavedStep, now: SavedStep, *, resumed: bool) -> Iterator
         return
     for then, today in zip(saved.documents, now.documents, strict=True):
         own = (then.key, then.rows, then.own_fingerprint) == (today.key, today.rows, today.own_fingerprint)
-        if not own or (then.body != today.body and not resumed):
-            yield f"{saved.name} {then.key!r}: its content is another one now."
+        gone = resumed and today.status is not None
+        if not own or (not gone and not _same(then, today, resumed=resumed)):
+            yield f"{saved.name} {then.key!r}: what it would send, or replace, is another now."
         elif then.status != today.status and not (resumed and then.status is None):
             yield f"{saved.name} {then.key!r}: {_fate(then)} then, {_fate(today)} now. {today.message}".rstrip()
+
+
+def _same(then: Planned, today: Planned, *, resumed: bool) -> bool:
+    """Tell whether what is to be sent is the same; numbers that an earlier try gave may have come into it."""
+    if resumed and then.unfinished:
+        return then.address == today.address
+    return (then.replaces, then.body) == (today.replaces, today.body) and then.address == today.address
 
 
 def _fate(one: Planned) -> str:

@@ -24,6 +24,7 @@ from jinja2 import (
     Undefined,
 )
 from jinja2 import Template as JinjaTemplate
+from jinja2.meta import find_referenced_templates
 from jsonschema import Draft7Validator, FormatChecker, ValidationError
 
 from importer import resources
@@ -159,6 +160,27 @@ class BodyTemplate:
             where = f" at {_show(line)!r}"
         quoted = " Write {{ value }} without quotes around it: the quotes are added." if '""' in text else ""
         return f"What the template {self._mapping.template} gives is not JSON{where}: {error}.{quoted}"
+
+
+def template_files(mapping: Mapping) -> list[Path]:
+    """Return the files that make a mapping's bodies: its template, and what that includes, imports or extends."""
+    folder = mapping.source.path.parent.resolve()
+    environment = _environment(folder)
+    found: dict[str, Path] = {}
+    names: list[str | None] = [mapping.template]
+    while names:
+        name = names.pop()
+        if name is None:
+            # its name is only known when it is rendered
+            names += [file.relative_to(folder).as_posix() for file in folder.rglob("*.j2")]
+        elif name not in found and environment.loader is not None:
+            try:
+                text, file, _ = environment.loader.get_source(environment, name)
+            except TemplateNotFound:
+                continue
+            found[name] = Path(str(file))
+            names += find_referenced_templates(environment.parse(text))
+    return [found[name] for name in sorted(found)]
 
 
 def _show(line: str) -> str:

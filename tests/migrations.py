@@ -105,7 +105,7 @@ class Mover:
 
     def do(self, name: str, *arguments: str | Path) -> "Done":
         """Give the program a command in this process, its target and its journal named."""
-        code, out, err = command(name, *arguments, *self.told, cwd=self.project)
+        code, out, err = command(name, *self.told, *arguments, cwd=self.project)
         return Done(code, out, err, self.project)
 
     def checked(self, *options: str) -> Any:

@@ -28,7 +28,7 @@ from importer.memory import once_doubtful
 from importer.model import Document, Outcome, RunRecord, Status
 from importer.report.words import NOTICE
 from importer.run import Flight, Run, check_equations, first_outcomes
-from importer.saved_plan import SavedPlan
+from importer.saved_plan import Planned, SavedPlan
 from importer.send import Sender, now_utc
 from importer.stop import Stop
 from importer.stop_rules import StopRules
@@ -82,8 +82,8 @@ class Passage:
     report_folder: Path | None = None
     #: what the journal keeps of a run that is part of something: plan_id, sequence_id, step
     belongs: dict[str, Any] = field(default_factory=dict)
-    #: positions of the documents that a saved plan sends; None for all
-    planned: frozenset[int] | None = None
+    #: what a saved plan sends, by position; None for all
+    planned: dict[int, Planned] | None = None
 
     @property
     def given(self) -> Input:
@@ -109,7 +109,7 @@ def send_step(passage: Passage, *, ask: bool) -> tuple[RunRecord, list[Outcome]]
     doubts = _doubts(passage)
     past, documents = _decided(passage, doubts)
     if passage.planned is not None:
-        documents = _only(documents, passage.planned)
+        documents = only_planned(documents, passage.planned)
     check_equations(record, first_outcomes(documents))
     if not options.quiet:
         _announce(screen.console(error=options.json), given, target, documents)
@@ -144,15 +144,20 @@ def report_step(passage: Passage, record: RunRecord) -> tuple[Path | None, list[
         return None, [f"The report could not be written. {error} Then say visma-import report {record.run_id}"]
 
 
-def _only(documents: Sequence[Document], planned: frozenset[int]) -> tuple[Document, ...]:
-    """Send nothing that the saved plan does not send, whatever became possible since."""
-    message = "The saved plan does not send it. Make a new plan."
-    return tuple(
-        replace(document, status=Status.NOT_SENT, message=message)
-        if document.status is None and position not in planned
-        else document
-        for position, document in enumerate(documents)
-    )
+def only_planned(documents: Sequence[Document], planned: dict[int, Planned]) -> tuple[Document, ...]:
+    """Send nothing but what the saved plan sends, whatever became possible since."""
+
+    def held(position: int, document: Document) -> Document:
+        if document.status is not None:
+            return document
+        told = "The saved plan does not send it. Make a new plan."
+        if position in planned:
+            if planned[position].is_what_is_sent(document):
+                return document
+            told = "What would be sent is no longer what the saved plan holds. Make a new plan."
+        return replace(document, status=Status.NOT_SENT, message=told)
+
+    return tuple(held(position, document) for position, document in enumerate(documents))
 
 
 def _doubts(passage: Passage) -> Doubts:

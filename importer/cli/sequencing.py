@@ -17,7 +17,7 @@ from importer.cli.sending import Errand, Passage, confirm, report_step, send_ste
 from importer.cli.task import Step, referred
 from importer.cli.whole import rebuild_whole, show_whole, write
 from importer.errors import ImportFailed, StartError
-from importer.model import Outcome, RunRecord, Status
+from importer.model import Document, Outcome, RunRecord, Status
 from importer.report.sequence import Part, Whole
 from importer.run import Flight
 from importer.send import now_utc
@@ -35,7 +35,7 @@ def send(errand: Errand) -> int:
             return _Sequence(errand, stop, flight, progress).send()
         with (
             _connected(errand, progress, stop) as connection,
-            _applied(errand, connection, secrets.token_hex(4)) as applied,
+            _applied(errand, connection) as applied,
         ):
             passage = Passage(
                 errand=errand,
@@ -61,12 +61,12 @@ def _connected(errand: Errand, progress: screen.RunProgress, stop: Stop) -> Any:
 
 
 @contextmanager
-def _applied(errand: Errand, connection: Connection, carried_by: str) -> Iterator[Applied | None]:
+def _applied(errand: Errand, connection: Connection) -> Iterator[Applied | None]:
     """Take a saved plan, if it is one, so that nobody else carries it out."""
     if errand.plan is None:
         yield None
         return
-    with carried_out(errand.plan, errand.task, connection, errand.journal, errand.manner, carried_by) as applied:
+    with carried_out(errand.plan, errand.task, connection, errand.journal, errand.manner) as applied:
         yield applied
 
 
@@ -91,7 +91,7 @@ class _Sequence:
             task = referred(errand.task, errand.journal, connection.target.company)
             if task.held_back(skip_invalid=errand.manner.skip_invalid, allowed=errand.manner.allowed):
                 return refuse_to_start(task, errand.options, errand.manner.allowed, errand.manner.annotations)
-            with _applied(errand, connection, self.sequence_id) as self.applied:
+            with _applied(errand, connection) as self.applied:
                 self._ask(task.steps, connection)
                 try:
                     self._send_all(task.steps, connection)
@@ -111,9 +111,11 @@ class _Sequence:
         if target.simulated or manner.yes:
             return
         told = []
-        for step in steps:
+        for number, step in enumerate(steps):
             decider = decider_for(step.given, connection, self.errand.journal, manner.settle_after_s, every=True)
-            documents = decider.by_journal(step.given.plan.documents)[1]
+            documents: Sequence[Document] = decider.by_journal(step.given.plan.documents)[1]
+            if self.applied:
+                documents = [documents[position] for position in self.applied.sends[number]]
             if to_send(documents):
                 told.append(f"{step.name}: {what(step.given.mapping, documents)}")
         confirm(target, "; ".join(told), yes=not told)

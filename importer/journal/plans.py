@@ -3,6 +3,7 @@
 import hashlib
 import json
 from collections.abc import Sequence
+from contextlib import suppress
 
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
@@ -23,15 +24,15 @@ def state(journal: Journal | None, company: str, endpoints: Sequence[str], plan_
         sa.select(attempt.c.uid, attempt.c.state, attempt.c.fingerprint, attempt.c.number)
         .where(attempt.c.company == company, attempt.c.endpoint.in_(sorted(set(endpoints))))
         .where(attempt.c.state.in_((*tables.LIVE, "withdrawn")), attempt.c.run_id.not_in(own))
-        .order_by(attempt.c.uid)
     )
-    for row in journal.do(lambda connection: connection.execute(query).all()):
+    # not by the database, of which each sorts texts in its own way
+    for row in sorted(journal.do(lambda connection: connection.execute(query).all()), key=lambda row: str(row[0])):
         digest.update(json.dumps(list(row)).encode())
     return digest.hexdigest()
 
 
 def carrier(journal: Journal, plan_id: str) -> str | None:
-    """Return what carries a plan out, or did: a run's or a sequence's id; None where nothing does."""
+    """Return what carries a plan out, or did, by a name that begins with when; None where nothing did."""
     query = sa.select(tables.applied.c.run_id).where(tables.applied.c.plan_id == plan_id)
     found: str | None = journal.do(lambda connection: connection.execute(query).scalar())
     return found
@@ -48,10 +49,11 @@ def carry_out(journal: Journal, plan_id: str, carried_by: str, after: str | None
         own = (table.c.plan_id == plan_id, table.c.run_id == after)
         return bool(connection.execute(table.update().where(*own).values(run_id=carried_by)).rowcount)
 
-    try:
-        return journal.do(job)
-    except IntegrityError:
-        return carrier(journal, plan_id) == carried_by
+    with suppress(IntegrityError):
+        if journal.do(job):
+            return True
+    # ours all the same where the answer to a first try was lost with its connection
+    return carrier(journal, plan_id) == carried_by
 
 
 def runs_of(journal: Journal, plan_id: str) -> list[RunRecord]:
