@@ -167,6 +167,42 @@ def test_the_parts_of_a_test_are_offered_and_explained(editor: Editor) -> None:
         assert [name for name in names.split() if not shown.offers[name].endswith(".")] == []
 
 
+def test_the_parts_of_a_migration_are_offered_and_explained(editor: Editor) -> None:
+    """At its top, in a step, in what stops it and in a workbook by reference."""
+    head = "version: 1\nsteps:\n  - mapping: a.yaml\n"
+    shown = editor(
+        f"version: 1\n{HERE}\n",
+        f"{head}    {HERE}\n",
+        f"{head}    stop:\n      {HERE}\n",
+        f"{head}    workbook:\n      {HERE}\n",
+        about="migration",
+    )
+
+    wanted = (
+        "name target steps",
+        "name workbook parameters stop skip_invalid",
+        "same_rejections unreachable failures",
+        "file env sha256",
+    )
+    for part, names in zip(shown, wanted, strict=True):
+        assert [name for name in names.split() if not part.offers[name].split("\n")[0].endswith(".")] == []
+
+
+def test_what_is_wrong_in_a_migration_is_marked_where_it_stands(editor: Editor) -> None:
+    """A name that does not belong, in each part; what is right shows nothing."""
+    right = (
+        "version: 1\nname: 2025\ntarget: test\nsteps:\n  - name: NO\n    mapping: a.yaml\n"
+        "    workbook: {env: A, sha256: '" + "a" * 64 + "'}\n    parameters: {day: 2025-01-27, no: NO}\n"
+        "    stop: {failures: 0}\n    skip_invalid: true\n"
+    )
+    wrong = ("name:", "nmae:"), ("failures", "failurs"), ("skip_invalid", "skip_invald"), ("env", "evn")
+    shown = editor(right, *(right.replace(old, new, 1) for old, new in wrong), about="migration")
+
+    assert shown[0].problems == []
+    for (_, new), told in zip(wrong, shown[1:], strict=True):
+        assert (new.rstrip(":"), f"Property {new.rstrip(':')} is not allowed.") in told.problems
+
+
 # -- hover ---------------------------------------------------------------------------------------------------------
 
 
