@@ -51,7 +51,7 @@ def test_what_is_given_up_at_the_moment_of_its_claim_is_in_doubt_and_never_not_s
     endpoint = table()["customerInvoice.create"]
     with RawServer(lambda _number, _request: created("000001")) as server:
         client = Client(server.base_url)
-        sender = Sender(record(), endpoint, "/v1/customerinvoice", journal, Session(client), outcomes)
+        sender = Sender(record(), endpoint, "v1", journal, Session(client), outcomes)
         outcomes.giving_up = Thread(target=sender.give_up)
         sender.send(DOCUMENT, 0)
         outcomes.giving_up.join()
