@@ -43,6 +43,8 @@ class Done:
 
     code: int
     said: str
+    #: what the service shows beside the job, or hands out with it
+    shown: str = ""
 
 
 @dataclass
@@ -198,7 +200,7 @@ class Runner:
             code = self._github_action(step) if "uses" in step else self._shell(step["run"], env, strict=True)
             self.outcomes[step.get("id", "")] = "failure" if code else "success"
             self.code = self.code or code
-        return Done(self.code, self.said + (summary.read_text(encoding="utf-8") if summary.exists() else ""))
+        return Done(self.code, self.said, summary.read_text(encoding="utf-8") if summary.exists() else "")
 
     def _github_action(self, step: dict[str, Any]) -> int:
         action, given = step["uses"].partition("@")[0], step.get("with", {})
@@ -248,7 +250,8 @@ class Runner:
         self._keep(job, declared["artifacts"]["paths"], needed=False)
         for file in [declared["artifacts"]["reports"]["junit"]]:
             assert self.code or list(self.repository.glob(file)), f"there is no {file}"
-        return Done(self.code, self.said)
+        handed = self.service.kept / job / "plan.md"
+        return Done(self.code, self.said, handed.read_text(encoding="utf-8") if handed.exists() else "")
 
     # -- Azure Pipelines -------------------------------------------------------------------------------------------
 
@@ -273,7 +276,8 @@ class Runner:
             where = Path(self._put_in(step["workingDirectory"])) if "workingDirectory" in step else cwd
             code = self._azure_bash(step, where) if "bash" in step else self._azure_task(step)
             self.code = self.code or code
-        return Done(self.code, self.said)
+        named = re.findall(r"##vso\[task\.uploadsummary\](.+)", self.said)
+        return Done(self.code, self.said, "\n".join(Path(name).read_text(encoding="utf-8") for name in named))
 
     def _azure_bash(self, step: dict[str, Any], cwd: Path) -> int:
         secrets = {name for name in self.variables if "SECRET" in name or "PASSWORD" in name}

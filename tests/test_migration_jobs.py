@@ -90,6 +90,7 @@ def test_what_a_job_planned_is_sent_once_after_it_was_approved(kept: Repository)
     """Planning sends nothing; applying sends that plan, and again nothing; the next run finds it all there."""
     shown = kept.job("plan", JOURNAL_IS_NEW="yes")
     assert (shown.code, kept.writes) == (0, 0), shown.said
+    assert "15 documents would be sent to test" in shown.shown
 
     kept.service.begin()
     planned, applied = kept.job("plan", JOURNAL_IS_NEW="yes"), kept.job("apply", JOURNAL_IS_NEW="yes")

@@ -112,6 +112,22 @@ def test_killed_in_the_middle_of_the_second_step_the_same_command_completes_it(
     each_on_its_customer(state(project))
 
 
+def test_a_plan_is_written_for_a_pull_request_and_over_nothing_it_is_made_of(tmp_path: Path) -> None:
+    """Markdown with the documents and the totals of each step; the migration's own file is no place for it."""
+    project = copy_sample("migration", tmp_path)
+    made = program("plan", "migration.yaml", "-o", "plan.md", cwd=project)
+    text = (project / "plan.md").read_text(encoding="utf-8")
+    before = (project / "migration.yaml").read_bytes()
+    refused = program("plan", "migration.yaml", "-o", "migration.yaml", cwd=project)
+
+    assert made.returncode == 0, made.stderr
+    assert re.findall(r"(?m)^## (\S+): (\d+) documents", text) == list(
+        zip(("customers", "invoices", "credit-notes"), map(str, SENT), strict=True)
+    )
+    assert "| Net | 21,588.15 | 21,588.15 |" in text
+    assert (refused.returncode, (project / "migration.yaml").read_bytes()) == (2, before)
+
+
 def test_a_plan_that_was_carried_out_is_refused_where_the_journal_was_carried_to(tmp_path: Path) -> None:
     """The journal that was exported and imported knows the plan, on a machine that never saw it."""
     project = copy_sample("migration", tmp_path)
@@ -178,7 +194,14 @@ def test_what_the_kit_writes_is_kept_out_of_its_repository(tmp_path: Path) -> No
     """Plans, reports and the journal hold a customer's data: git passes them over."""
     project = copy_sample("migration", tmp_path)
     subprocess.run(["git", "init", "--quiet"], cwd=project, check=True)
-    for name in ("migration.plan", "plan.xlsx", "journal.jsonl", "report/results.html", "reports/a/results.html"):
+    for name in (
+        "migration.plan",
+        "plan.xlsx",
+        "plan.md",
+        "journal.jsonl",
+        "report/results.html",
+        "reports/a/results.html",
+    ):
         (project / name).parent.mkdir(parents=True, exist_ok=True)
         (project / name).touch()
     (project / ".visma-import").mkdir()
