@@ -41,12 +41,19 @@ def examples(mapping: Mapping, column: MappedColumn) -> tuple[CellValue, ...]:
 
 
 def _example(mapping: Mapping, column: MappedColumn, row: int, document: int) -> CellValue:
-    found = [value for value in _candidates(column, row, document) if _fits(mapping, column, value)]
+    own = _tells_apart(mapping, column)
+    found = [value for value in _candidates(column, row, document, own=own) if _fits(mapping, column, value)]
     found = _let_through(mapping, column, found)
     if not found:
         return None
     # a document's own number is another in each document
-    return found[min(document, len(found) - 1)] if column.key else found[0]
+    return found[min(document, len(found) - 1)] if own else found[0]
+
+
+def _tells_apart(mapping: Mapping, column: MappedColumn) -> bool:
+    """Tell whether each document has a value of its own in a column: its key, its number, what it is found by."""
+    names = {mapping.endpoint.number_field, *mapping.endpoint.identifiers}
+    return column.key or bool(names & set(column.fields))
 
 
 def _fits(mapping: Mapping, column: MappedColumn, value: CellValue) -> bool:
@@ -79,7 +86,7 @@ def _let_through(mapping: Mapping, column: MappedColumn, found: list[CellValue])
     return passing or found
 
 
-def _candidates(column: MappedColumn, row: int, document: int) -> Iterable[CellValue]:
+def _candidates(column: MappedColumn, row: int, document: int, *, own: bool) -> Iterable[CellValue]:
     if column.choices:
         yield from column.choices
     elif column.kind in {Kind.DATE, Kind.DATETIME}:
@@ -87,9 +94,9 @@ def _candidates(column: MappedColumn, row: int, document: int) -> Iterable[CellV
     elif column.kind is Kind.DECIMAL:
         yield from _amounts(column, row)
     elif column.kind is Kind.INTEGER:
-        yield Decimal(row + 1 if column.line else document + 1 if column.key else 1)
+        yield Decimal(row + 1 if column.line else document + 1 if own else 1)
     else:
-        yield from _texts(column)
+        yield from _texts(column, own=own)
 
 
 def _amounts(column: MappedColumn, row: int) -> Iterable[Decimal]:
@@ -102,7 +109,7 @@ def _amounts(column: MappedColumn, row: int) -> Iterable[Decimal]:
     yield Decimal(1)
 
 
-def _texts(column: MappedColumn) -> Iterable[str]:
+def _texts(column: MappedColumn, *, own: bool) -> Iterable[str]:
     """Yield texts, the likeliest first: what is usual, what a description names, numbers for patterns and lengths."""
     names = {name.rpartition(".")[2] for name in column.fields}
     if names & {"period", "financialPeriod"}:
@@ -110,7 +117,7 @@ def _texts(column: MappedColumn) -> Iterable[str]:
     if "postPeriod" in names:
         yield "012025"
     width = max((rule.options.pad or 0 for rule in column.rules), default=0)
-    if column.key:
+    if own:
         yield from (number.zfill(width) for number in ("1001", "1002", "1003"))
     yield from (_USUAL[name] for name in sorted(names & set(_USUAL)))
     named = [_SUCH_AS.search(rule.options.field.description) for rule in column.rules]
