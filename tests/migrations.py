@@ -112,6 +112,7 @@ class Mover:
         """Return what `check --json` prints of the migration."""
         code, out, _ = command("check", "migration.yaml", "--json", *options, cwd=self.project)
         data = json.loads(out)
+        validate(data, "check")
         assert data["exit_code"] == code
         return data
 

@@ -14,15 +14,15 @@ from defusedxml.ElementTree import parse
 from end_to_end import ROOT, command
 from firm import wait_for
 from junitparser import JUnitXml
-from migrations import INVOICES, MIGRATION, REFUSED, Done, Mover, customer, invoice, open_mover, results_of
+from migrations import INVOICES, MIGRATION, REFUSED, Done, Mover, customer, invoice, open_mover, results_of, validate
 from selenium import webdriver
 from test_report_junit import check as check_junit
 
 from importer.journal import open_journal
 from importer.sandbox import Fault
 
-STEP_FILES = {"results.html", "results.json", "results.junit.xml", "results.xlsx"}
-WHOLE_FILES = {"01-customers", "02-invoices", "results.html", "results.json", "results.junit.xml"}
+STEP_FILES = {"results.html", "results.json", "results.junit.xml", "results.xlsx", "summary.md"}
+WHOLE_FILES = {"01-customers", "02-invoices", "results.html", "results.json", "results.junit.xml", "summary.md"}
 
 
 @pytest.fixture
@@ -107,6 +107,7 @@ def test_the_report_of_a_sequence_is_written_again_as_the_run_wrote_it(local: Mo
     assert "move, exit code 4: " in told.out
     code, out, _ = command("report", runs[0], "--json", "--journal", local.journal, cwd=local.project)
     assert (code, json.loads(out)["sequence_id"]) == (0, done.results["sequence_id"])
+    validate(json.loads(out), "run")
 
 
 def test_a_report_takes_the_place_of_an_earlier_one_whole(local: Mover) -> None:
@@ -168,6 +169,15 @@ def test_names_of_steps_cannot_leave_their_folder(local: Mover) -> None:
     assert "<i>&" not in page
 
 
+def test_what_is_printed_for_programs_keeps_to_its_schema(local: Mover) -> None:
+    """Of a plan and a run of a migration as of those of a mapping."""
+    for name, given in (("plan", ["migration.yaml"]), ("run", ["migration.yaml", "--yes"])):
+        done = local.do(name, *given, "--json", "--quiet")
+        data = json.loads(done.out)
+        validate(data, name)
+        assert data["exit_code"] == done.code
+
+
 def test_history_shows_what_belongs_together(local: Mover) -> None:
     """Each run tells which step of which sequence it was, for people and for programs."""
     done = local.run()
@@ -175,6 +185,7 @@ def test_history_shows_what_belongs_together(local: Mover) -> None:
     _, out, _ = command("history", "--journal", local.journal, cwd=local.project)
     rows = json.loads(command("history", "--json", "--journal", local.journal, cwd=local.project)[1])
 
+    validate(rows, "history")
     identity = done.results["sequence_id"]
     assert f"step 2 of 2 of move ({identity})" in out
     own = {"sequence_id": identity, "migration": "move", "steps": 2}
