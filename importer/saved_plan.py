@@ -15,7 +15,9 @@ from typing import Any, Final
 from importer.atomic_file import replacing
 from importer.documents import MARK
 from importer.errors import StartError
+from importer.jsontext import write_json
 from importer.model import Document
+from importer.replaced import Before
 
 FORMAT_VERSION: Final = 1
 _NAME: Final = "visma-import plan"
@@ -64,7 +66,7 @@ class Planned:
     #: where it is sent: its own endpoint and the number in its path, where these are not those of the step and the key
     endpoint: str
     number: str | None
-    #: SHA-256 of what it replaces; empty where it replaces nothing
+    #: SHA-256 of the values that it replaces; empty where it replaces none
     replaces: str
 
     @classmethod
@@ -80,7 +82,7 @@ class Planned:
             own_fingerprint=document.fingerprint,
             endpoint=decided.endpoint,
             number=decided.path_number,
-            replaces=hashlib.sha256(decided.before.encode()).hexdigest() if decided.before else "",
+            replaces=_replaced_by(decided),
         )
 
     @property
@@ -141,6 +143,14 @@ class SavedPlan:
             stream.write(self.dump().encode("utf-8", "backslashreplace"))
             stream.flush()
             os.fsync(stream.fileno())
+
+
+def _replaced_by(document: Document) -> str:
+    """Return what stands for the values that a document replaces; what is kept beside them depends on the others."""
+    if not document.before:
+        return ""
+    values = Before.load(document.before).replaced
+    return hashlib.sha256(write_json(dict(sorted(values.items()))).encode()).hexdigest()
 
 
 def _digest(data: dict[str, Any]) -> str:

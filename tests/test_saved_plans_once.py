@@ -11,7 +11,7 @@ from typing import Any
 import openpyxl
 import pytest
 from databases import BOTH, journal_on
-from end_to_end import aim, command
+from end_to_end import aim, command, copy_sample
 from firm import LONG_S
 from killing import Killer
 from migrations import REFUSED, Mover, customer, invoice, open_mover
@@ -144,6 +144,25 @@ def test_a_plan_whose_process_was_killed_goes_on(killer: Killer, mover: Mover, m
     for old, number in numbers.items():
         planned = {body.replace(f"⟦customers: K-{old}⟧", number) for body in planned}
     assert {body.decode() for _, _, body in recorder.writes} <= planned
+
+
+@pytest.mark.parametrize("moment", ["return Journal.claim 3", "return Journal.settle 2", "return Journal.settle 7"])
+def test_a_killed_plan_of_creates_and_changes_goes_on(killer: Killer, local: Mover, moment: str) -> None:
+    """What was created or changed already is not done again; the rest is held against the plan as at first."""
+    for file in copy_sample("customers-upsert", local.project.parent).iterdir():
+        shutil.copy(file, local.project)
+    data = plan(local, "mapping.yaml")
+    wanted = [one for one in data["steps"][0]["documents"] if one["status"] is None]
+    given = ["run", "--plan", "now.plan", "--yes", "--workers", "1", "--quiet", *local.told]
+    killer.kill(moment, given, local.project)
+
+    local.ahead_s = LONG_S
+    done = local.do("run", "--plan", "now.plan", "--yes")
+    assert done.code == 0, done.out + done.err
+    assert len(wanted) <= local.writes <= len(wanted) + 1
+    again = plan(local, "mapping.yaml", file="again.plan")
+    assert [one for one in again["steps"][0]["documents"] if one["status"] is None] == []
+    refused(local, "it is sent once")
 
 
 def test_a_plan_that_was_stopped_goes_on(mover: Mover) -> None:

@@ -33,7 +33,7 @@ def check_task(
         job.checked(step.given, annotations, folders[number])
     if task.migration is not None and not as_json:
         told = screen.counted(task.problems, "problem") if task.problems else "No problems"
-        screen.told(screen.console(), f"{task.name}: {len(task.steps)} steps. {told}.", 0)
+        screen.told(screen.console(), f"{task.name}: {screen.counted(len(task.steps), 'step')}. {told}.", 0)
     return code
 
 
