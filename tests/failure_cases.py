@@ -279,6 +279,13 @@ CASES: dict[str, tuple[str, tuple[str, ...]]] = {
         "a closed period",
         ("test_stop_rules::test_as_many_equal_rejections_in_a_row_as_are_allowed_stop_all_workers",),
     ),
+    "P8": (
+        "a parent that failed",
+        (
+            "test_sequences::test_a_rejected_customer_blocks_its_invoices_and_nothing_else",
+            "test_sequences::test_a_chain_of_three_steps_blocks_to_its_end",
+        ),
+    ),
     "P9": (
         "an action carried out twice",
         (
@@ -372,11 +379,8 @@ CASES: dict[str, tuple[str, tuple[str, ...]]] = {
 }
 #: cases, and parts of cases, that this product does not have
 NOT_OURS = {
-    "P8": "Documents that refer to documents of another mapping are sent by sequences, which are work of their own; "
-    "within one mapping no document refers to another.",
     "C34": "The API declares no lengths of its fields, so that only the mapping can set a limit.",
     "P4": "Attachments are not sent by any endpoint of this product.",
     "P5": "No tolerance is declared: amounts are exact, and a difference is a problem.",
     "P6": "No policy turns signs: what stands in the sheet goes out, and a sum below zero is a warning.",
-    "R2": "There is no option that passes failures over: 4 is told apart from 3, 5 and 6.",
 }
