@@ -80,14 +80,14 @@ def _show(found: Prospect, *, quiet: bool) -> None:
 def _write(output: Path, found: Prospect, plan: SavedPlan) -> None:
     """Write a plan into a file: a workbook or a text for people by its name's end, else what run --plan takes.
 
-    Raises: StartError.
+    Raises: StartError, UsageError.
     """
     from importer.report import plan_file, plan_review
 
-    inputs = {
-        path.resolve() for step in found.task.steps for path in (step.given.workbook, step.given.mapping.source.path)
-    }
-    if output.resolve() in inputs:
+    inputs = [path for step in found.task.steps for path in (step.given.workbook, step.given.mapping.source.path)]
+    if found.task.migration is not None:
+        inputs.append(found.task.migration.source.path)
+    if output.resolve() in {path.resolve() for path in inputs}:
         raise UsageError(f"-o {output}: that is what the plan is made of. Name another file.")
     if output.suffix.lower() == ".xlsx":
         plan_file.write(output, found.forecasts, [step.name for step in found.task.steps])
