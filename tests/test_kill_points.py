@@ -195,6 +195,9 @@ def whose(file: Path) -> str:
         text = file.read_text(encoding="utf-8")
         assert text.endswith("</html>\n")
         return str(re.findall("<dt>Run</dt><dd[^>]*>([^<]+)</dd>", text)[0])
+    if file.suffix == ".md":
+        (found_id,) = re.findall(r"^Run (\w+), exit code", file.read_text(encoding="utf-8"), re.MULTILINE)
+        return str(found_id)
     with ZipFile(file) as archive:
         assert archive.testzip() is None
     book = openpyxl.load_workbook(file)
@@ -211,12 +214,14 @@ def whose(file: Path) -> str:
         "return _write_json 1",
         "return _write_html 1",
         "return _write_junit 1",
+        "return _write_summary 1",
         "call _put_in_place 1",
         "call _put_in_place 1, return Path.unlink 1",
         "call _put_in_place 1, return Path.replace 1",
         "call _put_in_place 1, return Path.replace 2",
         "call _put_in_place 1, return Path.replace 3",
         "call _put_in_place 1, return Path.replace 4",
+        "call _put_in_place 1, return Path.replace 5",
         "return _put_in_place 1",
     ],
 )
