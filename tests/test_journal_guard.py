@@ -6,12 +6,13 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
 from databases import BOTH, journal_on, rows_of
 from end_to_end import environment
+from journal_formats import back_to
 from records import NOW, claim, outcome, record
 
 from importer.errors import JournalError
@@ -185,28 +186,14 @@ def test_what_was_refused_with_500_meanwhile_is_claimed_only_after_it_was_looked
     assert journal.claim(record(), document, outcome(), NOW, NOW, looked_after=first) > first
 
 
-_OF_RUNS: Final = ("plan_id", "sequence_id", "sequence_name", "steps", "step", "step_name", "allowed")
-#: What undoes a format.
-_UNDONE: Final = {
-    2: (
-        "DROP TABLE applied",
-        *(f"ALTER TABLE attempt DROP COLUMN {name}" for name in ("position", "before")),
-        *(f"ALTER TABLE run DROP COLUMN {name}" for name in _OF_RUNS),
-    ),
-    1: ("DROP INDEX attempt_uid", *(f"ALTER TABLE attempt DROP COLUMN {name}" for name in ("uid", "job"))),
-}
-
-
 @pytest.mark.parametrize("older", [1, 2])
 def test_a_journal_of_an_older_format_is_brought_up_to_date(journal: Journal, where: str, older: int) -> None:
     """What it knows guards as before, and every attempt has a name of its own."""
     first = claim(journal, record(), "a")
     uid = asked(where, "SELECT uid FROM attempt")[0][0] if older > 1 else f"run1-{first}"
     journal.close()
-    for number, undoing in _UNDONE.items():
-        for sql in undoing if number >= older else ():
-            asked(where, sql)
-    asked(where, f"UPDATE meta SET value = '{older}' WHERE name = 'format'")
+    for sql in back_to(older):
+        asked(where, sql)
 
     again = open_journal(where)
     again.start_run(record("run2"), [outcome()])

@@ -19,6 +19,7 @@ from sqlalchemy import event
 
 apsw = pytest.importorskip("apsw")
 from end_to_end import TARGET, aim, command  # noqa: E402 - below what needs apsw
+from journal_formats import back_to  # noqa: E402 - the same
 from power import Disk, on  # noqa: E402 - needs apsw
 from records import NOW, outcome, record  # noqa: E402 - the same
 
@@ -201,22 +202,25 @@ def test_the_sweep_sees_what_a_wrong_setting_would_lose(folder: Path, setting: s
 def older(file: Path) -> bytes:
     """Return a journal as the first format had it."""
     with closing(sqlite3.connect(file, isolation_level=None)) as db:
-        db.execute("DROP INDEX attempt_uid")
-        for column in ("uid", "job"):
-            db.execute(f"ALTER TABLE attempt DROP COLUMN {column}")
-        db.execute("UPDATE meta SET value = '1' WHERE name = 'format'")
+        for sql in back_to(1):
+            db.execute(sql)
     return file.read_bytes()
 
 
 def test_a_power_cut_while_an_older_journal_is_brought_up_to_date_loses_nothing(folder: Path) -> None:
     """Whatever the moment, the next run finds everything that the older journal held."""
     before = lived(folder).states[-1]
+    old = older(folder / "journal.db")
     disk = Disk()
-    disk.find({"journal.db": older(folder / "journal.db")})
+    disk.find({"journal.db": old})
     with on(disk):
         open_journal(folder / "journal.db").close()
-    counts = sweep(Lived(disk, [before]), CUTS // 4)
+    (folder / "sound").mkdir()
+    # what the older format did not hold is blank now
+    sound = reopened(put({"journal.db": old}, folder / "sound"))
+    counts = sweep(Lived(disk, [sound]), CUTS // 4)
 
+    assert {name: len(rows) for name, rows in sound.items()} == {name: len(rows) for name, rows in before.items()}
     assert len(disk.changes) > 20
     assert (counts.lost, counts.damaged) == (0, 0)
 
