@@ -1,9 +1,11 @@
 """A browser that tests drive as a person does: headless Chromium, and what a page of a run shows in it."""
 
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import pytest
 from selenium import webdriver
 from selenium.webdriver.common.by import By
 
@@ -83,3 +85,16 @@ class Page:
     def complaints(self) -> list[Any]:
         """Return what the browser complained of since it was asked: errors of the script, breaches of the policy."""
         return list(self.driver.get_log("browser"))
+
+
+@pytest.fixture(scope="module")
+def driver(tmp_path_factory: pytest.TempPathFactory) -> Iterator[webdriver.Chrome]:
+    """Return a browser without a screen that keeps what the page logs."""
+    options = webdriver.ChromeOptions()
+    options.binary_location = CHROMIUM or ""
+    for argument in (*ARGUMENTS, f"--user-data-dir={tmp_path_factory.mktemp('browser')}"):
+        options.add_argument(argument)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    opened = webdriver.Chrome(options=options, service=webdriver.ChromeService(DRIVER))
+    yield opened
+    opened.quit()

@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import jsonschema
+import pytest
 import sqlalchemy as sa
-from databases import journal_on, rows_of
+from databases import BOTH, journal_on, rows_of
 from end_to_end import ROOT, aim, command, environment, write_workbook
 
 from importer.sandbox import Fault, Sandbox, Settings, inspect
@@ -247,3 +248,17 @@ def open_mover(
         with mover.box:
             aim(project, mover.box.base_url)
             yield mover
+
+
+@pytest.fixture(params=BOTH)
+def mover(request: pytest.FixtureRequest, tmp_path: Path) -> "Iterator[Mover]":
+    """Return a consultant with a journal on each of the databases."""
+    with open_mover(tmp_path, request.param) as opened:
+        yield opened
+
+
+@pytest.fixture
+def local(tmp_path: Path) -> "Iterator[Mover]":
+    """Return a consultant with a journal in a file."""
+    with open_mover(tmp_path) as opened:
+        yield opened

@@ -1,24 +1,18 @@
 """What migration.yaml says: steps, workbooks, parameters, its target; what is wrong in it is told where it stands."""
 
 import hashlib
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from end_to_end import command
-from migrations import CUSTOMERS, INVOICES, MIGRATION, Mover, customer, invoice, open_mover
+from migrations import CUSTOMERS, INVOICES, MIGRATION, Mover, customer, invoice, local
+
+__all__ = ["local"]
 
 DIGEST = "0" * 64
 WITH_PARAMETERS = (
     CUSTOMERS.replace("key: Old", "parameters:\n  of: {type: text, required: true}\n  more: {type: text}\nkey: Old")
     .replace("name: Name", "name: {template: \"{{ row['Name'] ~ ' ' ~ param.of }}\"}")
 )  # fmt: skip
-
-
-@pytest.fixture
-def local(tmp_path: Path) -> Iterator[Mover]:
-    with open_mover(tmp_path) as opened:
-        yield opened
 
 
 def refused(mover: Mover, *told: str, code: int = 3, options: tuple[str, ...] = ()) -> None:

@@ -8,21 +8,17 @@ from typing import Any
 import pytest
 from conftest import PlanOf
 from end_to_end import RawServer, aim, command, http
-from migrations import CUSTOMERS, INVOICES, MIGRATION, Mover, customer, invoice, open_mover
+from migrations import CUSTOMERS, INVOICES, MIGRATION, Mover, customer, invoice, local
 
 from importer.model import Document, Status
 from importer.plan import Plan
+
+__all__ = ["local"]
 
 HEADERS = ["Invoice no", "Old customer", "Date", "Text", "Qty", "Unit price"]
 ROW: list[Any] = ["F1", "K-1", "2025-01-27", "Kaffe", 1, 2]
 REFERENCE = "{document: customers, key: Old customer}"
 FIELDS = INVOICES[INVOICES.index("fields:") : INVOICES.index("lines:")]
-
-
-@pytest.fixture
-def local(tmp_path: Path) -> Any:
-    with open_mover(tmp_path) as opened:
-        yield opened
 
 
 def one(plan: Plan) -> Document:

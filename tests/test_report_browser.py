@@ -5,12 +5,11 @@ which the page's accessibility is tested too.
 """
 
 import os
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from browser import ARGUMENTS, CHROMIUM, DESKTOP, DRIVER, PHONE, Page
+from browser import CHROMIUM, DESKTOP, DRIVER, PHONE, Page, driver
 from pages import HOSTILE, RECORD, outcomes_of, write_page
 from selenium import webdriver
 from selenium.webdriver.common.by import By
@@ -22,21 +21,11 @@ from importer.model import Outcome, Problem, Status
 from importer.report import html_file
 from importer.report.contents import contents
 
+__all__ = ["driver"]
+
 AXE = os.environ.get("VISMA_IMPORT_AXE")
 MANY = 20_000
 pytestmark = pytest.mark.skipif(not (CHROMIUM and DRIVER), reason="there is no Chromium with its driver")
-
-
-@pytest.fixture(scope="module")
-def driver(tmp_path_factory: pytest.TempPathFactory) -> Iterator[webdriver.Chrome]:
-    options = webdriver.ChromeOptions()
-    options.binary_location = CHROMIUM or ""
-    for argument in (*ARGUMENTS, f"--user-data-dir={tmp_path_factory.mktemp('browser')}"):
-        options.add_argument(argument)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    opened = webdriver.Chrome(options=options, service=webdriver.ChromeService(DRIVER))
-    yield opened
-    opened.quit()
 
 
 @pytest.fixture

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from databases import BOTH
 from end_to_end import aim, command, write_workbook
 from migrations import (
     INVOICE_HEADERS,
@@ -17,27 +16,18 @@ from migrations import (
     Mover,
     customer,
     invoice,
-    open_mover,
+    local,
+    mover,
 )
 from recorder import Recorder
 
 from importer.sandbox import inspect
 
+__all__ = ["local", "mover"]
+
 POSIX = pytest.mark.skipif(sys.platform == "win32", reason="Windows has neither SIGKILL nor modes")
 MARK = "⟦"
 SINGLE = INVOICES.replace("{document: customers, key: Old customer}", "Old customer")
-
-
-@pytest.fixture(params=BOTH)
-def mover(request: pytest.FixtureRequest, tmp_path: Path) -> Any:
-    with open_mover(tmp_path, request.param) as opened:
-        yield opened
-
-
-@pytest.fixture
-def local(tmp_path: Path) -> Any:
-    with open_mover(tmp_path) as opened:
-        yield opened
 
 
 def plan(mover: Mover, what: str = "migration.yaml", *options: str, file: str = "now.plan", code: int = 0) -> Any:

@@ -9,17 +9,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from browser import ARGUMENTS, CHROMIUM, DESKTOP, DRIVER, PHONE, Page
+from browser import CHROMIUM, DESKTOP, DRIVER, PHONE, Page, driver
 from defusedxml.ElementTree import parse
 from end_to_end import ROOT, command
 from firm import wait_for
 from junitparser import JUnitXml
 from migrations import INVOICES, MIGRATION, REFUSED, Done, Mover, customer, invoice, open_mover, results_of, validate
-from selenium import webdriver
 from test_report_junit import check as check_junit
 
 from importer.journal import open_journal
 from importer.sandbox import Fault
+
+__all__ = ["driver"]
 
 STEP_FILES = {"results.html", "results.json", "results.junit.xml", "results.xlsx", "summary.md"}
 WHOLE_FILES = {"01-customers", "02-invoices", "results.html", "results.json", "results.junit.xml", "summary.md"}
@@ -197,18 +198,6 @@ def test_history_shows_what_belongs_together(local: Mover) -> None:
 
 
 # -- the page ------------------------------------------------------------------------------------------------------
-
-
-@pytest.fixture(scope="module")
-def driver(tmp_path_factory: pytest.TempPathFactory) -> Any:
-    options = webdriver.ChromeOptions()
-    options.binary_location = CHROMIUM or ""
-    for argument in (*ARGUMENTS, f"--user-data-dir={tmp_path_factory.mktemp('browser')}"):
-        options.add_argument(argument)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    opened = webdriver.Chrome(options=options, service=webdriver.ChromeService(DRIVER))
-    yield opened
-    opened.quit()
 
 
 @pytest.mark.skipif(not (CHROMIUM and DRIVER), reason="there is no Chromium with its driver")

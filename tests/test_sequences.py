@@ -4,7 +4,6 @@ import signal
 import sys
 import time
 from pathlib import Path
-from typing import Any
 
 import pytest
 from databases import BOTH
@@ -17,6 +16,8 @@ from migrations import (
     Mover,
     customer,
     invoice,
+    local,
+    mover,
     open_mover,
     results_of,
 )
@@ -24,24 +25,14 @@ from migrations import (
 from importer.journal import open_journal
 from importer.sandbox import Fault, Settings
 
+__all__ = ["local", "mover"]
+
 #: Customers of which one is refused, and invoices of which three refer to it.
 BAD = (customer(1), customer(2, REFUSED), customer(3))
 FIVE = (invoice(1, "K-1"), invoice(2, "K-2"), invoice(3, "K-2"), invoice(4, "K-2"), invoice(5, "K-3"))
 WITHOUT_ANSWER = Fault(match="POST customer", kind="cut_after", nth=2)
 #: After that nothing can be looked up.
 BLIND = Fault(match="GET /v1", kind="400_plain", since="POST customer", since_nth=2)
-
-
-@pytest.fixture(params=BOTH)
-def mover(request: pytest.FixtureRequest, tmp_path: Path) -> Any:
-    with open_mover(tmp_path, request.param) as opened:
-        yield opened
-
-
-@pytest.fixture
-def local(tmp_path: Path) -> Any:
-    with open_mover(tmp_path) as opened:
-        yield opened
 
 
 # -- what is blocked, and by what ----------------------------------------------------------------------------------
