@@ -9,10 +9,10 @@ from datetime import date
 from decimal import Decimal
 from typing import Any, Final
 
-from importer.convert import Converter, Flat, RowValues, line_tree, tree
+from importer.bodies import Bodies
+from importer.convert import Converter, RowValues
 from importer.documents import MARK, of_body, put, references_in
-from importer.expression import Blank, param_view, row_view
-from importer.fields import Field, fields_of
+from importer.expression import Blank, param_view
 from importer.findings import (
     blocking,
     collapse,
@@ -31,7 +31,7 @@ from importer.grouping import Cause, causes
 from importer.mapping import Mapping
 from importer.model import Document, FieldValue, Problem, Reference, Row, Status, Total
 from importer.oddities import Watch, below_zero, file_notes, hidden_rows_used, near_equal_keys
-from importer.template import BodyTemplate, Rendered
+from importer.template import Rendered
 from importer.workbook import Sheet
 
 #: Numbers that no company has, to see what a template does with one.
@@ -85,7 +85,8 @@ def make_plan(
 
     Raises: MappingError when the body template cannot be used.
     """
-    template = BodyTemplate(mapping)
+    param = param_view(params)
+    bodies = Bodies(mapping, param, sheet.headers)
     missing = column_problems(mapping, sheet)
     usable = without_columns(mapping, sheet) if missing else mapping
     if usable is None:
@@ -94,7 +95,7 @@ def make_plan(
         found = tuple(missing)
         grouped = tuple(causes(found, sheet.headers))
         return Plan(mapping=mapping, sheet=sheet, documents=(blocked,), held=found, problems=found, causes=grouped)
-    return _Maker(usable, sheet, params, selection or Selection(), template).make(missing, today)
+    return _Maker(usable, sheet, param, selection or Selection(), bodies).make(missing, today)
 
 
 class _Maker:
@@ -104,21 +105,16 @@ class _Maker:
         self,
         mapping: Mapping,
         sheet: Sheet,
-        params: Dictionary[str, FieldValue | None],
+        param: Dictionary[str, Any],
         selection: Selection,
-        template: BodyTemplate,
+        bodies: Bodies,
     ) -> None:
         self.mapping = mapping
         self.sheet = sheet
-        self.param = param_view(params)
+        self.param = param
         self.selection = selection
-        self.template = template
+        self.bodies = bodies
         self.converter = Converter(mapping, sheet, self.param)
-        members = dict(fields_of(mapping.endpoint.name))
-        self.line_members: Dictionary[str, Field] = {}
-        if mapping.endpoint.lines:
-            self.line_members = members.pop(mapping.endpoint.lines).members or {}
-        self.members = members
         self.sums: dict[str, Decimal | None] = {total.name: Decimal(0) for total in mapping.totals}
         self.counts: dict[str, int] = {}
         self.watch = Watch(mapping, sheet)
@@ -206,7 +202,7 @@ class _Maker:
         numbers = tuple(values.row.number for values in rows)
         if problems:
             return Document(key=key, rows=numbers, status=Status.INVALID, problems=tuple(problems))
-        rendered = self.template.render(self._values(key, rows, {}))
+        rendered = self.bodies.make(key, rows)
         if isinstance(rendered, list):
             faults = [
                 Problem(
@@ -231,21 +227,7 @@ class _Maker:
             return Document(key=key, rows=numbers, status=Status.INVALID, problems=(self._changed(key, numbers[0]),))
         references = references_in(rendered.data, found)
         document = Document(key=key, rows=numbers, references=references)
-        sent = bool(self.members or self.line_members)
-        return of_body(self.mapping.endpoint, document, rendered, sent=sent)
-
-    def _values(
-        self, key: str | None, rows: list[RowValues], others: Dictionary[Reference, FieldValue]
-    ) -> dict[str, Any]:
-        """Return what a template sees of a document; `others` stand in place of references."""
-        lines = (values.line for values in rows if values.line is not None)
-        return {
-            "fields": tree(self.members, _with(rows[0].fields, others)),
-            "lines": [line_tree(self.line_members, _with(line, others)) for line in lines],
-            "rows": [row_view(self.sheet.headers, values.row.cells, blank_is_text=False) for values in rows],
-            "key": key,
-            "param": self.param,
-        }
+        return of_body(self.mapping.endpoint, document, rendered, sent=self.bodies.any_fields)
 
     def _kept(self, key: str | None, rows: list[RowValues], rendered: Rendered, found: list[Reference]) -> bool:
         """Tell whether a body holds what stands for numbers just where the numbers will stand.
@@ -253,15 +235,17 @@ class _Maker:
         Rendered again with numbers it must be the same but for these. A bundled template changes nothing, so that this
         is only asked where a text of the sheet looks like a reference.
         """
-        if self.template.bundled and not any(_looks_like_one(values) for values in rows):
+        if self.bodies.template.bundled and not any(_looks_like_one(values) for values in rows):
             return True
         others = {one: str(_STAND_INS + place) for place, one in enumerate(dict.fromkeys(found))}
-        again = self.template.render(self._values(key, rows, others))
+        again = self.bodies.make(key, rows, others)
         return isinstance(again, Rendered) and again.data == put(rendered.data, others)
 
     def _changed(self, key: str | None, row: int) -> Problem:
-        culprit = "a cell looks like" if self.template.bundled else f"the template {self.mapping.template} changes"
-        advice = "Write the cell otherwise." if self.template.bundled else "Let it stand as it is."
+        culprit = (
+            "a cell looks like" if self.bodies.template.bundled else f"the template {self.mapping.template} changes"
+        )
+        advice = "Write the cell otherwise." if self.bodies.template.bundled else "Let it stand as it is."
         return Problem(
             sheet=self.sheet.name,
             row=row,
@@ -302,12 +286,6 @@ class _Maker:
             elif not total.agrees and not (total.sum is None and not blocked):
                 held.append(_mismatch(self.sheet, total))
         return tuple(totals)
-
-
-def _with(flat: Flat, others: Dictionary[Reference, FieldValue]) -> Flat:
-    if not others:
-        return flat
-    return {spot: others[value] if isinstance(value, Reference) else value for spot, value in flat.items()}
 
 
 def _looks_like_one(values: RowValues) -> bool:

@@ -22,6 +22,7 @@ from jinja2 import (
     TemplateNotFound,
     TemplateSyntaxError,
     Undefined,
+    nodes,
 )
 from jinja2 import Template as JinjaTemplate
 from jinja2.meta import find_referenced_templates
@@ -85,6 +86,14 @@ def to_json(value: Any) -> str:
     raise TypeError(f"a {type(value).__name__} cannot be written into a body")
 
 
+def parse_json(text: str) -> Any:
+    """Read JSON with exact decimals.
+
+    Raises: ValueError where it is none, or where a name stands twice in one object.
+    """
+    return json.loads(text, parse_float=Decimal, parse_constant=_refuse, object_pairs_hook=_once)
+
+
 class BodyTemplate:
     """Render and check the bodies of one mapping."""
 
@@ -97,7 +106,7 @@ class BodyTemplate:
         folder = mapping.source.path.parent.resolve()
         # where there is none of the user's own, all mappings share what is compiled
         own = (folder / mapping.template).is_file() or any(folder.glob("*.j2"))
-        environment = _environment(folder if own else None)
+        self._environment = environment = _environment(folder if own else None)
         place = ("template",)
         try:
             self._template: JinjaTemplate = environment.get_template(mapping.template)
@@ -124,6 +133,11 @@ class BodyTemplate:
         """Tell whether it is one of ours."""
         return Path(str(self._template.filename)).parent == resources.templates()
 
+    def parsed(self) -> nodes.Template:
+        """Return the template as Jinja reads it."""
+        source = Path(str(self._template.filename)).read_text(encoding="utf-8")
+        return self._environment.parse(source)
+
     def render(self, values: Dictionary[str, Any]) -> Rendered | list[RenderFault]:
         """Return the body for `fields`, `lines`, `rows`, `key` and `param`, or everything that is wrong with it."""
         try:
@@ -133,7 +147,7 @@ class BodyTemplate:
         if len(text) > _MAX_BODY:
             return [RenderFault("template", f"The template {self._mapping.template} gives {len(text):,} characters.")]
         try:
-            parsed = json.loads(text, parse_float=Decimal, parse_constant=_refuse, object_pairs_hook=_once)
+            parsed = parse_json(text)
         except ValueError as error:
             return [RenderFault("template", self._not_json(text, error))]
         if not isinstance(parsed, dict):
@@ -203,14 +217,30 @@ def _environment(folder: Path | None) -> Environment:
 
 
 @cache
-def _validator(endpoint: str) -> Any:
+def _formats() -> FormatChecker:
     checker = FormatChecker(formats=())
     checker.checks("date")(_is_date)
     checker.checks("date-time")(_is_datetime)
     checker.checks("uuid")(_is_uuid)
+    return checker
+
+
+@cache
+def request_schema(endpoint: str) -> dict[str, Any]:
+    """Return the schema of an endpoint's body without references: to follow one at each value takes long."""
     schema = schema_of(endpoint)
-    # following a reference at each value takes more time than the checks themselves
-    return Draft7Validator(_inlined(schema, schema), format_checker=checker)
+    found: dict[str, Any] = _inlined(schema, schema)
+    return found
+
+
+@cache
+def _validator(endpoint: str) -> Any:
+    return Draft7Validator(request_schema(endpoint), format_checker=_formats())
+
+
+def is_valid(schema: dict[str, Any], value: Any) -> bool:
+    """Tell whether a part of a body is what its part of the schema wants."""
+    return Draft7Validator(schema, format_checker=_formats()).is_valid(value)
 
 
 def _inlined(node: Any, schema: Any) -> Any:

@@ -1,0 +1,85 @@
+"""Make the body of a document: filled in by the outline of its template, or rendered where only that can tell. Pure."""
+
+from collections.abc import Mapping as Dictionary
+from collections.abc import Sequence
+from typing import Any
+
+from importer.convert import Flat, RowValues, line_tree, tree
+from importer.expression import row_view
+from importer.fields import Field, fields_of
+from importer.filling import Filling, UnsureError
+from importer.mapping import Mapping
+from importer.model import FieldValue, Reference
+from importer.outline import NotPlainError, outline_of
+from importer.template import BodyTemplate, Rendered, RenderFault
+
+
+class Bodies:
+    """Make the bodies of one mapping."""
+
+    def __init__(self, mapping: Mapping, param: Dictionary[str, Any], headers: tuple[str | None, ...]) -> None:
+        """Compile the mapping's template; `headers` are those of the sheet.
+
+        Raises: MappingError when the template cannot be used.
+        """
+        self.template = BodyTemplate(mapping)
+        self._param = param
+        self._headers = headers
+        members = dict(fields_of(mapping.endpoint.name))
+        self._line_members: Dictionary[str, Field] = {}
+        if mapping.endpoint.lines:
+            self._line_members = members.pop(mapping.endpoint.lines).members or {}
+        self._members = members
+        self._filling: Filling | None = None
+        try:
+            outline = outline_of(self.template.parsed(), members, self._line_members)
+            self._filling = Filling(outline, mapping.endpoint.name)
+        except (NotPlainError, UnsureError):
+            self._filling = None
+
+    @property
+    def any_fields(self) -> bool:
+        """Tell whether the endpoint takes a body at all."""
+        return bool(self._members or self._line_members)
+
+    def make(
+        self, key: str | None, rows: Sequence[RowValues], others: Dictionary[Reference, FieldValue] | None = None
+    ) -> Rendered | list[RenderFault]:
+        """Return the body of the document of these rows, or everything that is wrong with it.
+
+        `others` stand in place of references.
+        """
+        if self._filling is None or others:
+            return self._rendered(key, rows, others or {})
+        known = self._filling.shapes
+        try:
+            filled = self._filling.fill(rows[0].fields, [row.line for row in rows if row.line is not None])
+        except UnsureError:
+            return self._rendered(key, rows, {})
+        if self._filling.shapes == known:
+            return filled
+        # the first document of each shape shows that both ways agree
+        rendered = self._rendered(key, rows, {})
+        if rendered != filled:
+            self._filling = None
+        return rendered
+
+    def _rendered(
+        self, key: str | None, rows: Sequence[RowValues], others: Dictionary[Reference, FieldValue]
+    ) -> Rendered | list[RenderFault]:
+        lines = [_with(row.line, others) for row in rows if row.line is not None]
+        return self.template.render(
+            {
+                "fields": tree(self._members, _with(rows[0].fields, others)),
+                "lines": [line_tree(self._line_members, line) for line in lines],
+                "rows": [row_view(self._headers, row.row.cells, blank_is_text=False) for row in rows],
+                "key": key,
+                "param": self._param,
+            }
+        )
+
+
+def _with(flat: Flat, others: Dictionary[Reference, FieldValue]) -> Flat:
+    if not others:
+        return flat
+    return {spot: others[value] if isinstance(value, Reference) else value for spot, value in flat.items()}
