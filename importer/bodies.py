@@ -4,14 +4,15 @@ from collections.abc import Mapping as Dictionary
 from collections.abc import Sequence
 from typing import Any
 
-from importer.convert import Flat, RowValues, line_tree, tree
+from importer.convert import Flat, RowValues
 from importer.expression import row_view
 from importer.fields import Field, fields_of
 from importer.filling import Filling, UnsureError
 from importer.mapping import Mapping
-from importer.model import FieldValue, Reference
+from importer.model import ABSENT, FieldValue, Reference
 from importer.outline import NotPlainError, outline_of
 from importer.template import BodyTemplate, Rendered, RenderFault
+from importer.yamlfile import Step
 
 
 class Bodies:
@@ -70,8 +71,8 @@ class Bodies:
         lines = [_with(row.line, others) for row in rows if row.line is not None]
         return self.template.render(
             {
-                "fields": tree(self._members, _with(rows[0].fields, others)),
-                "lines": [line_tree(self._line_members, line) for line in lines],
+                "fields": _tree(self._members, _with(rows[0].fields, others)),
+                "lines": [_line_tree(self._line_members, line) for line in lines],
                 "rows": [row_view(self._headers, row.row.cells, blank_is_text=False) for row in rows],
                 "key": key,
                 "param": self._param,
@@ -83,3 +84,35 @@ def _with(flat: Flat, others: Dictionary[Reference, FieldValue]) -> Flat:
     if not others:
         return flat
     return {spot: others[value] if isinstance(value, Reference) else value for spot, value in flat.items()}
+
+
+def _tree(members: Dictionary[str, Field], flat: Flat, prefix: tuple[Step, ...] = ()) -> dict[str, Any]:
+    """Return the values as templates see them: every name of the body is there, what is not mapped is ABSENT."""
+    size = len(prefix)
+    touched: dict[Step, set[Step]] = {}
+    for target in flat:
+        if target[:size] == prefix and len(target) > size + 1:
+            touched.setdefault(target[size], set()).add(target[size + 1])
+    result: dict[str, Any] = {}
+    for name, spec in members.items():
+        here = (*prefix, name)
+        if spec.members is None:
+            result[name] = flat.get(here, ABSENT)
+        elif spec.many:
+            spots = sorted(step for step in touched.get(name, ()) if isinstance(step, int))
+            result[name] = [_with_operation(_tree(spec.members, flat, (*here, spot))) for spot in spots]
+        else:
+            result[name] = _tree(spec.members, flat, here) if name in touched else _tree(spec.members, {}, here)
+    return result
+
+
+def _with_operation(entry: dict[str, Any]) -> dict[str, Any]:
+    """Give an entry of a list its `operation`, where it has one and the mapping does not say another."""
+    if entry.get("operation", "") is ABSENT:
+        entry["operation"] = "Insert"
+    return entry
+
+
+def _line_tree(members: Dictionary[str, Field], flat: Flat) -> dict[str, Any]:
+    """Return one line as templates see it, with its `operation`."""
+    return _with_operation(_tree(members, flat))

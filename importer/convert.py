@@ -6,13 +6,14 @@ from collections.abc import Mapping as Dictionary
 from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import Decimal
+from functools import cached_property
 from typing import Any, Final
 
 from importer.expression import row_view
 from importer.fields import Field, Kind
 from importer.jsontext import plain
 from importer.mapping import Mapping, Referred, Rule
-from importer.model import ABSENT, CellValue, Fault, FieldValue, Problem, Reference, Row
+from importer.model import ABSENT, Absent, CellValue, Fault, FieldValue, Problem, Reference, Row
 from importer.rules import check_key
 from importer.values import Options, clean, convert, shown
 from importer.workbook import Sheet
@@ -31,6 +32,8 @@ _DAY: Final = re.compile(r"\d{1,4}([-./ ]+)\d{1,2}\1\d{1,4}\.?")
 _DATE: Final = Options(field=Field(name="period", description="", kind=Kind.DATE), kind=Kind.DATE)
 _MONTH_FIRST: Final = re.compile(r"(?P<m>\d\d)(?P<y>\d{4})")
 _YEARS: Final = range(1900, 2101)
+#: How many cells of a column are remembered.
+_REMEMBERED: Final = 20_000
 _PERIODS_A_YEAR: Final = range(1, 14)
 
 
@@ -45,7 +48,7 @@ class RowValues:
     line: Flat | None = None
     problems: list[Problem] = field(default_factory=list)
     #: fields of the document whose value could not be read here
-    faulty: set[tuple[Step, ...]] = field(default_factory=set)
+    faulty: frozenset[tuple[Step, ...]] = frozenset()
 
     @property
     def all(self) -> Iterator[FieldValue]:
@@ -64,6 +67,34 @@ class _Found:
     problems: tuple[Problem, ...] = ()
 
 
+class _Column:
+    """Remember what the cells of a column gave by one rule, so that equal cells are converted once.
+
+    Texts are known by what they say, other values by which object they are: 1.5 and 1.50 are equal and not the same.
+    """
+
+    __slots__ = ("_alive", "known", "rule")
+
+    def __init__(self, rule: Rule) -> None:
+        self.rule = rule
+        self.known: dict[object, FieldValue] = {}
+        #: an object's id is its own as long as the object is there
+        self._alive: list[CellValue] = []
+
+    def remember(self, cell: CellValue, value: FieldValue) -> None:
+        """Keep what a cell gave."""
+        if len(self.known) >= _REMEMBERED:
+            self.known.clear()
+            self._alive.clear()
+        self._alive.append(cell)
+        self.known[cell if type(cell) is str else id(cell)] = value
+
+
+#: What a rule gives and where from: its target; where the cell stands in a row, None for a constant; what a constant or
+#: a blank cell gives, None where that is a problem; what is remembered.
+_Spot = tuple[tuple[Step, ...], int | None, FieldValue | None, dict[object, FieldValue], _Column]
+
+
 def _all_blank(found: list[_Found]) -> bool:
     """Tell whether rules look at cells and all of these are blank."""
     return any(item.rule.constant is None for item in found) and not any(item.filled for item in found)
@@ -77,8 +108,55 @@ class Converter:
     sheet: Sheet
     param: Dictionary[str, Any]
 
+    @cached_property
+    def _field_columns(self) -> list[_Spot] | None:
+        return self._columns(self.mapping.fields)
+
+    @cached_property
+    def _line_columns(self) -> list[_Spot] | None:
+        return self._columns(self.mapping.lines)
+
+    @cached_property
+    def _keys(self) -> dict[str, str]:
+        """Remember keys by the text of their cell."""
+        return {}
+
+    def _columns(self, rules: tuple[Rule, ...]) -> list[_Spot] | None:
+        """Return what remembers the cells of each rule; None where a row must be looked at as a whole."""
+        whole = any(
+            rule.template
+            or rule.document
+            or rule.options.displayed
+            or _entry(rule.target)
+            or (rule.constant is None and rule.column is None)
+            for rule in rules
+        )
+        return None if whole else [self._place(rule) for rule in rules]
+
+    def _place(self, rule: Rule) -> _Spot:
+        column = _Column(rule)
+        if rule.column is None:
+            return rule.target, None, rule.constant, column.known, column
+        nothing = self._blank(rule, Row(number=0, cells=()), required=True)
+        blank = None if nothing.problems else nothing.value
+        return rule.target, self.sheet.columns[rule.column], blank, column.known, column
+
     def key(self, row: Row) -> tuple[str | None, list[Problem]]:
         """Return the key of a row, and why it has none."""
+        rule = self.mapping.key
+        cell = self._cell(row, rule.column) if rule.column and not rule.document else None
+        if type(cell) is not str:
+            return self._key(row)
+        if cell in self._keys:
+            return self._keys[cell], []
+        key, problems = self._key(row)
+        if key is not None and not problems:
+            if len(self._keys) >= _REMEMBERED:
+                self._keys.clear()
+            self._keys[cell] = key
+        return key, problems
+
+    def _key(self, row: Row) -> tuple[str | None, list[Problem]]:
         found = self._value(self.mapping.key, row, required=False)
         problems = list(found.problems)
         if isinstance(found.value, str) and (key := clean(found.value)):
@@ -110,12 +188,16 @@ class Converter:
 
     def values(self, row: Row) -> RowValues:
         """Return everything one row gives."""
-        result = RowValues(row)
-        result.key, result.problems = self.key(row)
-        result.fields = self._flat(self.mapping.fields, row, result.problems, result.faulty)[0]
+        key, problems = self.key(row)
+        result = RowValues(row, key, problems=problems)
+        quick = self._quick(self._field_columns, row)
+        if quick is None:
+            result.fields, _, result.faulty = self._flat(self.mapping.fields, row, problems)
+        else:
+            result.fields = quick[0]
         if self.mapping.period:
-            result.fields |= self._period(self.mapping.period, row, result.problems)
-        line, filled = self._flat(self.mapping.lines, row, result.problems, set())
+            result.fields |= self._period(self.mapping.period, row, problems)
+        line, filled = self._quick(self._line_columns, row) or self._flat(self.mapping.lines, row, problems)[:2]
         result.line = line if filled else None
         if result.line is not None and self.mapping.endpoint.lines_by_number:
             result.problems += self._operation(result.line, row)
@@ -145,21 +227,55 @@ class Converter:
             return self._problem(number, row, [column])
         return number if isinstance(number, Decimal) else Decimal(0)
 
+    def _quick(self, columns: list[_Spot] | None, row: Row) -> tuple[Flat, bool] | None:
+        """Return what `_flat` does where nothing is wrong and each cell stands for itself; None elsewhere."""
+        if columns is None:
+            return None
+        flat: Flat = {}
+        filled = False
+        asked = 0
+        cells = row.cells
+        size = len(cells)
+        for target, spot, blank, known, column in columns:
+            value: FieldValue | None = blank
+            if spot is not None:
+                asked += 1
+                cell = cells[spot] if spot < size else None
+                if cell is not None:
+                    value = known.get(cell if type(cell) is str else id(cell)) or self._learn(column, cell)
+                    filled = True
+            if value is None:
+                return None
+            if value is not ABSENT:
+                flat[target] = value
+        return flat, filled or (bool(columns) and not asked)
+
+    def _learn(self, column: _Column, cell: CellValue) -> FieldValue | None:
+        """Return what a cell gives by itself, and remember it; None where that is nothing, or a problem."""
+        if (before := column.known.get(cell if type(cell) is str else id(cell))) is not None:
+            return before
+        value = convert(cell, column.rule.options, self.mapping.workbook.locale, None)
+        if isinstance(value, Fault | Absent):
+            return None
+        column.remember(cell, value)
+        return value
+
     def _flat(
-        self, rules: tuple[Rule, ...], row: Row, problems: list[Problem], faulty: set[tuple[Step, ...]]
-    ) -> tuple[Flat, bool]:
-        """Return the values of rules by target, and whether a cell or only constants gave them."""
+        self, rules: tuple[Rule, ...], row: Row, problems: list[Problem]
+    ) -> tuple[Flat, bool, frozenset[tuple[Step, ...]]]:
+        """Return the values of rules by target, whether a cell or only constants gave them, and the faulty targets."""
         found = [self._value(rule, row) for rule in rules]
         entries = {_entry(rule.target) for rule in rules} - {()}
         for entry in entries:
             if _all_blank([item for item in found if item.rule.target[: len(entry)] == entry]):
                 found = [item for item in found if item.rule.target[: len(entry)] != entry]
+        faulty: set[tuple[Step, ...]] = set()
         for item in found:
             problems += [problem for problem in item.problems if problem not in problems]
             if item.problems:
                 faulty.add(item.rule.target)
         flat: Flat = {item.rule.target: item.value for item in found if item.value is not ABSENT}
-        return flat, bool(found) and not _all_blank(found)
+        return flat, bool(found) and not _all_blank(found), frozenset(faulty)
 
     def _value(self, rule: Rule, row: Row, *, required: bool = True) -> "_Found":
         if rule.constant is not None:
@@ -280,35 +396,3 @@ def period(value: object, form: str) -> tuple[int, int] | Fault:
         else ""
     )
     return Fault("not_a_period", shown(value), f"{shown(value)!r} is not a period such as {wanted}. Correct it.{hint}")
-
-
-def tree(members: Dictionary[str, Field], flat: Flat, prefix: tuple[Step, ...] = ()) -> dict[str, Any]:
-    """Return the values as templates see them: every name of the body is there, what is not mapped is ABSENT."""
-    size = len(prefix)
-    touched: dict[Step, set[Step]] = {}
-    for target in flat:
-        if target[:size] == prefix and len(target) > size + 1:
-            touched.setdefault(target[size], set()).add(target[size + 1])
-    result: dict[str, Any] = {}
-    for name, spec in members.items():
-        here = (*prefix, name)
-        if spec.members is None:
-            result[name] = flat.get(here, ABSENT)
-        elif spec.many:
-            spots = sorted(step for step in touched.get(name, ()) if isinstance(step, int))
-            result[name] = [_with_operation(tree(spec.members, flat, (*here, spot))) for spot in spots]
-        else:
-            result[name] = tree(spec.members, flat, here) if name in touched else tree(spec.members, {}, here)
-    return result
-
-
-def _with_operation(entry: dict[str, Any]) -> dict[str, Any]:
-    """Give an entry of a list its `operation`, where it has one and the mapping does not say another."""
-    if entry.get("operation", "") is ABSENT:
-        entry["operation"] = "Insert"
-    return entry
-
-
-def line_tree(members: Dictionary[str, Field], flat: Flat) -> dict[str, Any]:
-    """Return one line as templates see it, with its `operation`."""
-    return _with_operation(tree(members, flat))

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from collections.abc import Mapping as Dictionary
 from dataclasses import replace
 from decimal import Decimal
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from importer.endpoints import Endpoint
 from importer.expect import expectation, text_of
@@ -18,22 +18,36 @@ from importer.template import Rendered
 MARK: Final = Reference("", "")[0]
 
 
-def of_body(endpoint: Endpoint, document: Document, rendered: Rendered, *, sent: bool = True) -> Document:
-    """Return a document with this body; `sent` is false where the request has none."""
+class Rows(NamedTuple):
+    """Hold which rows are a document."""
+
+    key: str | None
+    rows: tuple[int, ...]
+
+
+def document_of(
+    endpoint: Endpoint, document: Rows, rendered: Rendered, references: tuple[Reference, ...], *, sent: bool
+) -> Document:
+    """Return the document of these rows with this body; `sent` is false where the request has none."""
+    body = rendered.body if sent else b""
+    known = _known_by(endpoint, document, rendered)
+    return Document(key=document.key, rows=document.rows, references=references, body=body, **known)
+
+
+def _known_by(endpoint: Endpoint, document: Rows | Document, rendered: Rendered) -> dict[str, Any]:
+    """Return what of a document follows from its body."""
     data, fingerprint = rendered.data, rendered.fingerprint
     inserts = b'"operation": "Insert"' in rendered.body
     by_content = endpoint.kind == "action" or (endpoint.repeatable and inserts)
-    return replace(
-        document,
-        endpoint=endpoint.creates.name,
-        body=rendered.body if sent else b"",
-        fingerprint=fingerprint,
-        identity=f"{document.key}\n{fingerprint}" if by_content else str(document.key),
-        repeatable=endpoint.repeatable and not inserts,
-        expect=expectation(endpoint, data).dump(),
-        customer=text_of(data, endpoint.customer_field),
-        number=text_of(data, endpoint.number_field),
-    )
+    return {
+        "endpoint": endpoint.creates.name,
+        "fingerprint": fingerprint,
+        "identity": f"{document.key}\n{fingerprint}" if by_content else str(document.key),
+        "repeatable": endpoint.repeatable and not inserts,
+        "expect": expectation(endpoint, data).dump(),
+        "customer": text_of(data, endpoint.customer_field),
+        "number": text_of(data, endpoint.number_field),
+    }
 
 
 def references_in(data: Any, found: Iterable[Reference]) -> tuple[Reference, ...]:
@@ -86,4 +100,5 @@ def filled(endpoint: Endpoint, document: Document, number_of: Callable[[Referenc
     body = json.loads(document.body, parse_float=Decimal)
     data = put(body, {**numbers, **{one: str(one) for one in left}})
     rendered = Rendered(data, write_json(data).encode(), canonical_fingerprint(data))
-    return of_body(endpoint, replace(document, references=left), rendered)
+    known = _known_by(endpoint, document, rendered)
+    return replace(document, references=left, body=rendered.body, **known)

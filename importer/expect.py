@@ -7,12 +7,14 @@ workbook. A name is kept as a fingerprint only.
 import hashlib
 import json
 from collections.abc import Mapping as Dictionary
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Any
+from typing import Any, Final
 
 from importer.endpoints import Endpoint
 from importer.jsontext import plain
+
+_DISCOUNTS: Final = ("discountPercent", "discountAmountInCurrency", "discountCode")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,12 +45,26 @@ class Expectation:
 
     def dump(self) -> str:
         """Write it as JSON."""
-        return json.dumps({name: value for name, value in asdict(self).items() if value}, ensure_ascii=False)
+        found = {name: value for name in self.__slots__ if (value := getattr(self, name))}
+        return json.dumps(found, ensure_ascii=False)
 
     @classmethod
     def load(cls, text: str | None) -> "Expectation":
         """Read it back."""
         return cls(**json.loads(text)) if text else cls()
+
+
+def can_be_searched(text: str) -> bool:
+    """Tell of an expectation, as it is written down, whether a look-up can search for it.
+
+    A quote within a value is written with a backslash, so that no value looks like a name.
+    """
+    return '"number": ' in text or '"identifiers": ' in text or ('"reference": ' in text and '"customer": ' in text)
+
+
+def below_nothing(text: str) -> bool:
+    """Tell of an expectation, as it is written down, whether its amount is below zero."""
+    return '"amount": "-' in text
 
 
 def expectation(endpoint: Endpoint, body: Dictionary[str, Any]) -> Expectation:
@@ -88,16 +104,14 @@ def _amount(lines: list[dict[str, Any]]) -> str | None:
     """Return the sum of the lines where each says its amount, or quantity and price without a discount."""
     total = Decimal(0)
     for line in lines:
-        manual = _inner(line, "manualAmountInCurrency")
-        parts = [_inner(line, name) for name in ("quantity", "unitPriceInCurrency")]
-        if any(
-            _inner(line, name) is not None for name in ("discountPercent", "discountAmountInCurrency", "discountCode")
-        ):
+        if any(name in line and _inner(line, name) is not None for name in _DISCOUNTS):
             return None
+        manual = _inner(line, "manualAmountInCurrency")
+        quantity, price = _inner(line, "quantity"), _inner(line, "unitPriceInCurrency")
         if manual is not None:
             total += Decimal(manual)
-        elif all(part is not None for part in parts):
-            total += Decimal(parts[0]) * Decimal(parts[1])
+        elif quantity is not None and price is not None:
+            total += Decimal(quantity) * Decimal(price)
         else:
             return None
     return plain(total)

@@ -38,6 +38,12 @@ class UnsureError(Exception):
     """Say that there is no quick answer."""
 
 
+#: A value, a line or a whole body as it is sent, as it stands in the canonical body, and as data: None for data that is
+#: not as simple as that, and is quicker read from the text.
+_Text = tuple[str, str, Any]
+_NO_LINES: Final[_Text] = ("", "", None)
+
+
 class Filling:
     """Fill in the bodies of one template for one endpoint."""
 
@@ -62,22 +68,23 @@ class Filling:
         Raises: UnsureError where only the template can tell.
         """
         written = self._written(self._lines, lines) if self._lines else []
-        joined = ", ".join([text for text, _ in written]), ",".join([text for _, text in written])
+        joined = _joined(written) if written else _NO_LINES
         spot = tuple(fields), bool(written)
         shape = self._shapes.get(spot) or self._shape(spot)
-        body, canonical_body = shape.fill(fields, joined)
+        body, canonical_body, data = shape.fill(fields, joined)
         if len(body) > _MAX_BODY or "\\u0000" in body:
             raise UnsureError
-        data = json.loads(body, parse_float=Decimal)
+        if data is None or (written and joined[2] is None):
+            data = json.loads(body, parse_float=Decimal)
         return Rendered(data, body.encode(), sha256(canonical_body.encode()).hexdigest())
 
-    def _written(self, loop: tuple[Loop, dict[str, Any]], lines: Sequence[Flat]) -> list[tuple[str, str]]:
-        written: list[tuple[str, str]] = []
+    def _written(self, loop: tuple[Loop, dict[str, Any]], lines: Sequence[Flat]) -> list[_Text]:
+        written: list[_Text] = []
         for line in lines:
             spot = tuple(line)
             shape = self._line_shapes.get(spot) or self._line_shape(loop, spot)
             if shape is not _NOTHING:
-                written.append(shape.fill(line, ("", "")))
+                written.append(shape.fill(line, _NO_LINES))
         return written
 
     def _shape(self, spot: tuple[tuple[Target, ...], bool]) -> "_Shape":
@@ -105,10 +112,10 @@ class _Judge:
         self._by_type = not set(schema) - {"type", "description"}
         self._types: set[type] = set()
         self._right: set[tuple[type, FieldValue]] = set()
-        self._texts: dict[tuple[type, FieldValue], tuple[str, str]] = {}
+        self._texts: dict[tuple[type, FieldValue], _Text] = {}
 
-    def write(self, value: FieldValue) -> tuple[str, str]:
-        """Return a value as it is sent, and as it stands in the canonical body.
+    def write(self, value: FieldValue) -> _Text:
+        """Return a value as it is written.
 
         Raises: UnsureError where the schema may refuse it.
         """
@@ -117,17 +124,20 @@ class _Judge:
             self._learn(kind, value)
         if isinstance(value, str):
             text = value if kind is str else str(value)
-            return encode_basestring(text), encode_basestring_ascii(text)
+            return (encode_basestring(text), encode_basestring_ascii(text), text)
         if isinstance(value, Decimal):
             text = plain(value)
             if len(text) > _MAX_DIGITS:
                 raise UnsureError
-            return text, text.rstrip("0").rstrip(".") if "." in text else text
+            if "." in text:
+                return text, text.rstrip("0").rstrip("."), value or Decimal(text)
+            return (text, text, int(text))
         found = self._texts.get((kind, value))
         if found is None:
             _make_room(self._texts)
             text = to_json(value)
-            found = self._texts[kind, value] = text, canonical(parse_json(text))
+            data = parse_json(text)
+            found = self._texts[kind, value] = (text, canonical(data), data)
         return found
 
     def constant(self, value: Any) -> tuple[str, str]:
@@ -174,18 +184,30 @@ class _Shape:
     #: which of them stands at each place of the canonical text
     order: tuple[int, ...]
 
-    def fill(self, values: Flat, lines: tuple[str, str]) -> tuple[str, str]:
-        """Return the text as it is sent, and the canonical one."""
+    #: the members with what they hold; None where it is not as simple as a value each
+    members: "tuple[_Member, ...] | None"
+
+    def fill(self, values: Flat, lines: "_Text") -> "_Text":
+        """Return it filled in."""
+        if not self.slots:
+            return self.body, self.canonical, None
         texts = [lines if judge is None else judge.write(values[target]) for target, judge in self.slots]
-        return (
-            self.body % tuple([text for text, _ in texts]),
-            self.canonical % tuple([texts[place][1] for place in self.order]),
-        )
+        sent, same, data = zip(*texts, strict=True)
+        body, other = self.body % sent, self.canonical % tuple([same[place] for place in self.order])
+        if self.members is None:
+            return body, other, None
+        found: dict[str, Any] = {}
+        for name, spot, wrapped, constant in self.members:
+            inner = constant if spot is None else data[spot]
+            found[name] = {"value": inner} if wrapped else inner
+        return body, other, found
 
 
+#: A member of a body or line: its name, the place that it holds, whether `value` stands around that, or its constant.
+_Member = tuple[str, int | None, bool, Any]
 #: Of a body, and of a line, of which nothing is left.
-_EMPTY: Final = _Shape("{}", "{}", (), ())
-_NOTHING: Final = _Shape("", "", (), ())
+_EMPTY: Final = _Shape("{}", "{}", (), (), None)
+_NOTHING: Final = _Shape("", "", (), (), None)
 #: A text with places of slots, in two orders: as it is sent, and canonical.
 _Pieces = tuple[list[str | _Slot], list[str | _Slot]]
 
@@ -213,7 +235,27 @@ class _Scope:
         body, other = pieces
         slots = [piece for piece in body if not isinstance(piece, str)]
         order = [slots.index(piece) for piece in other if not isinstance(piece, str)]
-        return _Shape(_format(body), _format(other), tuple(slots), tuple(order))
+        return _Shape(_format(body), _format(other), tuple(slots), tuple(order), self._members(node, schema, slots))
+
+    def _members(self, node: Node, schema: dict[str, Any], slots: list[_Slot]) -> tuple[_Member, ...] | None:
+        """Return what the members of a body or line hold; None where that is not as simple as a value each."""
+        if not isinstance(node, dict):
+            return None
+        targets = [target for target, _ in slots]
+        found: list[_Member] = []
+        for name, member in node.items():
+            wrapped = isinstance(member, dict) and list(member) == ["value"]
+            inner = member["value"] if wrapped else member
+            if isinstance(inner, Value):
+                if inner.path in targets:
+                    found.append((name, targets.index(inner.path), wrapped, None))
+                elif inner.path == (_OPERATION,) and self.variable:
+                    found.append((name, None, wrapped, "Insert"))
+            elif isinstance(inner, list) and inner and isinstance(inner[0], Loop) and inner[0].source is None:
+                found += [(name, targets.index(()), wrapped, None)] if self.lines else []
+            elif self._pieces(member, schema["properties"].get(name, _REFUSED), {self.variable: ()}) is not None:
+                return None
+        return tuple(found)
 
     def _pieces(self, node: Node, schema: dict[str, Any], places: Dictionary[str, Target]) -> _Pieces | None:
         if isinstance(node, Value):
@@ -298,6 +340,12 @@ class _Scope:
 
 #: Stands for the schema of a name that the endpoint does not know.
 _REFUSED: Final[dict[str, Any]] = {"type": "nothing"}
+
+
+def _joined(lines: list[_Text]) -> _Text:
+    """Return the lines of a document as one text."""
+    sent, same, data = zip(*lines, strict=True)
+    return ", ".join(sent), ",".join(same), None if None in data else list(data)
 
 
 def _format(pieces: Sequence[str | _Slot]) -> str:

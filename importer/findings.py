@@ -3,13 +3,12 @@
 Pure. Each function returns problems; nothing is decided here.
 """
 
-from collections.abc import Iterable
-from collections.abc import Mapping as Dictionary
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 from importer.convert import RowValues
 from importer.endpoints import Endpoint
-from importer.expect import Expectation
+from importer.expect import Expectation, can_be_searched
 from importer.grouping import spans
 from importer.mapping import Mapping, Rule
 from importer.model import ABSENT, Document, Problem, Row, Status
@@ -132,7 +131,7 @@ def conflicts(mapping: Mapping, sheet: Sheet, rows: list[RowValues]) -> list[Pro
     """Tell where rows of one document disagree on a field of the document, naming both cells."""
     first, problems = rows[0], []
     for other in rows[1:]:
-        if other.fields == first.fields:
+        if other.fields is first.fields or other.fields == first.fields:
             continue
         for target in dict.fromkeys([*first.fields, *other.fields]):
             before, after = first.fields.get(target, ABSENT), other.fields.get(target, ABSENT)
@@ -227,17 +226,18 @@ def _asked_twice(mapping: Mapping, sheet: Sheet, name: str, value: str, document
     )
 
 
-def collapse(sheet: Sheet, documents: list[Document], counts: Dictionary[str, int]) -> list[Problem]:
-    """Return the problems of documents; numbers in a text column are told once where the whole column is such."""
+def collapse(sheet: Sheet, documents: list[Document], filled: Callable[[str], int]) -> list[Problem]:
+    """Return the problems of documents; numbers in a text column are told once where the whole column is such.
+
+    `filled` counts the cells of a column that hold anything.
+    """
     problems = [problem for document in documents for problem in document.problems]
     cells: dict[str, list[Problem]] = {}
     for problem in problems:
         if problem.code == "number_in_text" and problem.column:
             cells.setdefault(problem.column, []).append(problem)
     whole = {
-        name: found
-        for name, found in cells.items()
-        if len({p.row for p in found}) == counts.get(name) and len(found) > 1
+        name: found for name, found in cells.items() if len(found) > 1 and len({p.row for p in found}) == filled(name)
     }
     result: list[Problem] = []
     told: set[str] = set()
@@ -296,7 +296,7 @@ def not_to_be_found(mapping: Mapping, documents: Iterable[Document]) -> list[Pro
     if not endpoint.may_create:
         return []
     ready = [document for document in documents if document.status is None]
-    lost = [document for document in ready if not Expectation.load(document.expect).searchable]
+    lost = [document for document in ready if not can_be_searched(document.expect)]
     if not lost:
         return []
     names = [endpoint.reference_field, *endpoint.identifiers, endpoint.number_field]

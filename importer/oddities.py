@@ -5,14 +5,14 @@ Nothing here holds anything back: each finding is a warning.
 
 import re
 from bisect import bisect_left
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Final
 
 from importer.convert import RowValues
-from importer.expect import Expectation
+from importer.expect import Expectation, below_nothing
 from importer.fields import Kind
 from importer.findings import row_list
 from importer.mapping import Mapping, Rule
@@ -30,7 +30,7 @@ _DATES: Final = frozenset({Kind.DATE, Kind.DATETIME})
 
 @dataclass
 class Watch:
-    """Look at the rows of one sheet as they are converted."""
+    """Look at the rows of one sheet once they are converted."""
 
     mapping: Mapping
     sheet: Sheet
@@ -55,26 +55,27 @@ class Watch:
         said = (*rule.place, "blank") in self.mapping.source.marks
         return said or in_list or rule.default is not None or rule.blank != "omit"
 
-    def see(self, values: RowValues) -> None:
-        """Take note of one row."""
+    def see(self, rows: Sequence[RowValues]) -> None:
+        """Take note of all rows."""
         for rule, of_line in self._date_rules:
-            source = values.line if of_line else values.fields
-            day = source.get(rule.target) if source else None
-            if isinstance(day, date):
-                day = day.date() if isinstance(day, datetime) else day
-                self._dates.setdefault(str(rule.column), {}).setdefault(day, []).append(values.row.number)
-        cells = values.row.cells
+            days = self._dates.setdefault(str(rule.column), {})
+            for values in rows:
+                source = values.line if of_line else values.fields
+                day = source.get(rule.target) if source else None
+                if isinstance(day, date):
+                    day = day.date() if isinstance(day, datetime) else day
+                    days.setdefault(day, []).append(values.row.number)
+        lines = [values.row for values in rows if values.line is not None]
+        every = [values.row for values in rows]
         for header, (spot, of_line) in self._optional.items():
-            if of_line and values.line is None:
-                continue
-            if spot < len(cells) and cells[spot] is not None:
-                self._filled[header] = self._filled.get(header, 0) + 1
-            else:
-                self._blank.setdefault(header, []).append(values.row.number)
+            looked = lines if of_line else every
+            self._blank[header] = [row.number for row in looked if spot >= len(row.cells) or row.cells[spot] is None]
+            self._filled[header] = len(looked) - len(self._blank[header])
 
     def warnings(self, today: date | None) -> list[Problem]:
         """Return what is odd about the columns; without a day for today, dates are held against each other only."""
-        found = [problem for header, days in self._dates.items() for problem in self._odd_dates(header, days, today)]
+        dates = {header: days for header, days in self._dates.items() if days}
+        found = [problem for header, days in dates.items() for problem in self._odd_dates(header, days, today)]
         return [*found, *self._half_empty()]
 
     def _odd_dates(self, header: str, days: dict[date, list[int]], today: date | None) -> Iterable[Problem]:
@@ -97,8 +98,8 @@ class Watch:
 
     def _half_empty(self) -> Iterable[Problem]:
         for header, rows in self._blank.items():
-            filled = self._filled.get(header, 0)
-            if filled < max(len(rows), _FEW):
+            filled = self._filled[header]
+            if not rows or filled < max(len(rows), _FEW):
                 continue
             message = (
                 f"The column {header!r} is filled in {filled} rows and blank in {len(rows)} ({row_list(rows)}). Check "
@@ -152,8 +153,7 @@ def below_zero(mapping: Mapping, sheet: Sheet, documents: Iterable[Document]) ->
         return []
     found = []
     for document in documents:
-        # most documents tell by their text already that nothing in them is negative
-        if document.status is not None or b"-" not in document.body:
+        if document.status is not None or not below_nothing(document.expect):
             continue
         amount = Expectation.load(document.expect).amount
         if amount is not None and Decimal(amount) < 0:

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from importer.bodies import Bodies
 from importer.convert import Converter, RowValues
-from importer.documents import MARK, of_body, put, references_in
+from importer.documents import MARK, Rows, document_of, put, references_in
 from importer.expression import Blank, param_view
 from importer.findings import (
     blocking,
@@ -116,10 +116,12 @@ class _Maker:
         self.bodies = bodies
         self.converter = Converter(mapping, sheet, self.param)
         self.sums: dict[str, Decimal | None] = {total.name: Decimal(0) for total in mapping.totals}
-        self.counts: dict[str, int] = {}
+        #: what the rows gave that no rule filters, in their order
+        self.rows: list[RowValues] = []
         self.watch = Watch(mapping, sheet)
         #: False where columns are missing, so that a body may be empty for that
         self.whole = True
+        self.refers = any(mapping.referred)
 
     def make(self, missing: list[Problem], today: date | None) -> Plan:
         filtered: dict[tuple[str | None, str, int], Document] = {}
@@ -132,9 +134,10 @@ class _Maker:
             values = self.converter.values(row)
             values.problems += [out] if isinstance(out, Problem) else []
             self._add_up(values)
-            self.watch.see(values)
+            self.rows.append(values)
             groups.setdefault((values.key, 0 if values.key is not None else row.number), []).append(values)
         self.whole = not missing
+        self.watch.see(self.rows)
         documents = [self._document(key, rows) for (key, _), rows in groups.items()]
         documents = repeated_numbers(self.mapping, self.sheet, self._select(documents))
         held = [*missing, *hidden_rows(self.mapping, self.sheet), *merged_cells(self.mapping, self.sheet)]
@@ -148,7 +151,7 @@ class _Maker:
             sheet=self.sheet,
             documents=tuple(ordered),
             held=tuple(held),
-            problems=(*held, *collapse(self.sheet, chosen, self.counts)),
+            problems=(*held, *collapse(self.sheet, chosen, self._filled)),
             causes=tuple(causes(dict.fromkeys(cells), self.sheet.headers)),
             warnings=self._warnings(chosen, today),
             totals=totals,
@@ -182,11 +185,11 @@ class _Maker:
     def _left_out(self, row: Row, message: str) -> Document:
         return Document(key=self.converter.key(row)[0], rows=(row.number,), status=Status.FILTERED, message=message)
 
+    def _filled(self, header: str) -> int:
+        spot = self.sheet.columns[header]
+        return sum(spot < len(values.row.cells) and values.row.cells[spot] is not None for values in self.rows)
+
     def _add_up(self, values: RowValues) -> None:
-        for spot, cell in enumerate(values.row.cells):
-            header = self.sheet.headers[spot]
-            if cell is not None and header is not None:
-                self.counts[header] = self.counts.get(header, 0) + 1
         for total in self.mapping.totals:
             number = self.converter.number(values.row, total.column)
             if isinstance(number, Problem):
@@ -222,12 +225,14 @@ class _Maker:
                 message=f"Document {key!r} holds nothing that could be sent. Fill its cells, or leave the row out.",
             )
             return Document(key=key, rows=numbers, status=Status.INVALID, problems=(problem,))
-        found = [value for values in rows for value in values.all if isinstance(value, Reference)]
+        found: list[Reference] = []
+        if self.refers:
+            found = [value for values in rows for value in values.all if isinstance(value, Reference)]
         if found and not self._kept(key, rows, rendered, found):
             return Document(key=key, rows=numbers, status=Status.INVALID, problems=(self._changed(key, numbers[0]),))
         references = references_in(rendered.data, found)
-        document = Document(key=key, rows=numbers, references=references)
-        return of_body(self.mapping.endpoint, document, rendered, sent=self.bodies.any_fields)
+        endpoint = self.mapping.endpoint
+        return document_of(endpoint, Rows(key, numbers), rendered, references, sent=self.bodies.any_fields)
 
     def _kept(self, key: str | None, rows: list[RowValues], rendered: Rendered, found: list[Reference]) -> bool:
         """Tell whether a body holds what stands for numbers just where the numbers will stand.

@@ -16,7 +16,7 @@ UNSEEN: Final = "\u00ad\ufeff" + "".join(
 
 def check_key(key: str) -> Fault | None:
     """Return what is wrong with the key of a document: it must be the one that people see, and type again."""
-    bad = next((char for char in key if char in UNSEEN), None)
+    bad = None if key.isascii() else next((char for char in key if char in UNSEEN), None)
     if bad is None:
         return None
     return Fault(

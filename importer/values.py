@@ -33,6 +33,8 @@ _CENTS_LOST: Final = 10**13
 _GENERAL_DIGITS: Final = 11
 _FIRST_EXCEL_DAY: Final = date(1900, 3, 1)
 _SHORTENED: Final = re.compile(r"[0-9](?:[.,][0-9]+)?[eE]\+[0-9]{2,3}")
+#: Control characters but tab and line breaks, and halves of characters.
+_UNSENDABLE: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
 _ROUNDINGS: Final = {"half_up": ROUND_HALF_UP, "half_even": ROUND_HALF_EVEN}
 
 
@@ -211,9 +213,8 @@ def _code(value: CellValue, options: Options) -> FieldValue | Fault:
 
 def _text(value: CellValue, options: Options, _locale: Locale | None, number_format: str | None) -> FieldValue | Fault:
     if isinstance(value, str):
-        bad = next((char for char in value if _unsendable(char)), None)
-        if bad is not None:
-            message = f"The text holds the control character U+{ord(bad):04X}, which cannot be sent. Type it again."
+        if bad := _UNSENDABLE.search(value):
+            message = f"The text holds the control character U+{ord(bad[0]):04X}, which cannot be sent. Type it again."
             return Fault("control_character", value, message)
         if _SHORTENED.fullmatch(value):
             message = f"{value!r} is a long number that Excel shortened, so digits are lost. Type it again as text."
@@ -233,10 +234,6 @@ def _text(value: CellValue, options: Options, _locale: Locale | None, number_for
         "Excel holds this cell as a date or a time, but the field takes text. Format the column as text and type it "
         "again, or say type: date in the mapping.",
     )
-
-
-def _unsendable(char: str) -> bool:
-    return (char < " " and char not in "\t\n\r") or char == "\x7f" or unicodedata.category(char) == "Cs"
 
 
 def _number_as_text(value: Decimal, options: Options, number_format: str | None) -> FieldValue | Fault:
