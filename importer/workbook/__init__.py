@@ -3,7 +3,9 @@
 sheet      one sheet as the rest of the program knows it, made of a table that any reader gives
 reading    opens a file with the reader for its kind, and takes the sheet that is meant
 kinds      tells by its content what kind of file a workbook is
-xlsx       .xlsx and .xlsm; strict turns the one form of them that openpyxl does not know into the other
+xlsx       .xlsx and .xlsm; strict turns the one form of them that openpyxl does not know into the other, xlsx_open has
+           openpyxl open them, xlsx_quick reads rows and xlsx_texts shared texts as programs mostly write them (by
+           xlsx_shape, xlsx_forms and xlsx_parts), xlsx_walk reads rows however they are written
 xlsb, xls  the binary formats of Excel
 ods        workbooks of LibreOffice: ods_cells reads their values, ods_styles their number formats
 delimited  .csv and other text files: layout and encoding say how they are meant, or how they were found to be

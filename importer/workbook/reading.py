@@ -1,5 +1,6 @@
 """Tell what kind of file a workbook is, open it with the reader for that, and take the sheet that is meant."""
 
+import gc
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
@@ -28,7 +29,24 @@ def read(
     meant = TextLayout(encoding=encoding, delimiter=delimiter)
     with open_book(file, meant=meant, sheet=sheet, header_row=header_row) as book:
         title = choose(file.name, book.titles, sheet)
-        return make_sheet(file, book.table(title), header_row)
+        with _no_search_for_cycles():
+            return make_sheet(file, book.table(title), header_row)
+
+
+@contextmanager
+def _no_search_for_cycles() -> Iterator[None]:
+    """Keep Python from looking through the rows, again and again as they become more, for objects to free.
+
+    Rows and cells hold no cycles, so what is given up is freed as ever by itself. Without this, a seventh of the time
+    that a large sheet takes goes into the search.
+    """
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
 
 
 @contextmanager

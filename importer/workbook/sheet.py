@@ -24,6 +24,9 @@ EMPTY: Cell = (None, None)
 LAST_ROW: Final = 1_048_576
 #: The language that some programs write before each format, such as `[$-409]`; it changes no digit.
 _LANGUAGE: Final = re.compile(r"^\[\$-[0-9A-Fa-f]{1,4}\]")
+#: What has a number format.
+_FORMATTED: Final = (Decimal, date, time)
+_MAX_REMEMBERED: Final = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +107,7 @@ def make_sheet(file: Path, table: Table, header_row: int) -> Sheet:
     Raises: WorkbookError when the row holds no headers.
     """
     headers: tuple[str | None, ...] = ()
+    columns = _Columns(headers)
     rows: list[Row] = []
     expected = header_row + 1
     last = 0
@@ -121,12 +125,14 @@ def make_sheet(file: Path, table: Table, header_row: int) -> Sheet:
         last = number
         if number == header_row:
             headers = _headers(cells, table.own)
+            columns = _Columns(headers)
         if number <= header_row:
             continue
-        row = _row(number, cells, headers, hidden=number in table.hidden)
+        row = columns.row(number, cells, hidden=number in table.hidden)
         if not row.blank:
-            blank = tuple([None] * len(headers))
-            rows += [Row(number=gap, cells=blank, hidden=gap in table.hidden) for gap in range(expected, number)]
+            if expected < number:
+                blank = tuple([None] * len(headers))
+                rows += [Row(number=gap, cells=blank, hidden=gap in table.hidden) for gap in range(expected, number)]
             rows.append(row)
             expected = number + 1
     if not any(headers):
@@ -156,16 +162,35 @@ def _headers(cells: Sequence[Cell], own: AbstractSet[str]) -> tuple[str | None, 
     return tuple(names)
 
 
-def _row(number: int, cells: Sequence[Cell], headers: tuple[str | None, ...], *, hidden: bool) -> Row:
-    values: list[CellValue] = []
-    formats: dict[int, str] = {}
-    for spot, (value, form) in enumerate(cells[: len(headers)]):
-        if headers[spot] is None:
-            values.append(None)
-            continue
-        values.append(value)
-        if form and isinstance(value, Decimal | date | time):
-            plain = _LANGUAGE.sub("", form)
-            if plain != "General":
-                formats[spot] = plain
-    return Row(number=number, cells=tuple(values), formats=formats, hidden=hidden)
+class _Columns:
+    """Make rows of cells: the columns that have headers, with the formats of their numbers and dates."""
+
+    def __init__(self, headers: tuple[str | None, ...]) -> None:
+        self._width = len(headers)
+        self._left_out = [spot for spot, header in enumerate(headers) if header is None]
+        #: by the formats of a row's cells; rows that are formatted alike share them
+        self._formats: dict[tuple[str | None, ...], dict[int, str]] = {}
+
+    def row(self, number: int, cells: Sequence[Cell], *, hidden: bool) -> Row:
+        """Return a row as far as its columns have headers."""
+        cells = cells[: self._width]
+        if not cells:
+            return Row(number=number, cells=(), hidden=hidden)
+        values, forms = zip(*cells, strict=True)
+        if self._left_out:
+            values = tuple(None if spot in self._left_out else value for spot, value in enumerate(values))
+        formats = self._formats.get(forms)
+        if formats is None:
+            formats = self._remember(forms)
+        for spot in formats:
+            if not isinstance(values[spot], _FORMATTED):
+                formats = {spot: form for spot, form in formats.items() if isinstance(values[spot], _FORMATTED)}
+                break
+        return Row(number=number, cells=values, formats=formats, hidden=hidden)
+
+    def _remember(self, forms: tuple[str | None, ...]) -> dict[int, str]:
+        plain = {spot: _LANGUAGE.sub("", form) for spot, form in enumerate(forms) if form}
+        formats = {spot: form for spot, form in plain.items() if form != "General" and spot not in self._left_out}
+        if len(self._formats) < _MAX_REMEMBERED:
+            self._formats[forms] = formats
+        return formats
