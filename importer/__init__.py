@@ -8,12 +8,12 @@ The modules in the order things happen:
 
 Imports run one way down this list of floors; tests/test_floors.py proves it:
 
-    0  errors, model, resources, stop
+    0  errors, model, resources, stop, cycles
     1  endpoints, fields, jsontext, yamlfile, locales, sandbox, grouping, atomic_file, allowance
     2  values, rules, schemacheck, compare, catalogue, expect
     3  literals, expression, workbook, target, causes, replaced
     4  mapping, mapping_schema, project, api
-    5  mapping_file, convert, template, journal, blank_mark, mapped_columns
+    5  mapping_file, convert, remembered, template, journal, blank_mark, mapped_columns
     6  findings, decide, oddities, documents, outline, filling, bodies, references, migration
     7  plan, lookup, forecast, memory, saved_plan
     8  sequence, search, background, lanes, stop_rules, report, fetch, doctor, fetch_files

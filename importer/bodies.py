@@ -4,13 +4,14 @@ from collections.abc import Mapping as Dictionary
 from collections.abc import Sequence
 from typing import Any
 
-from importer.convert import Flat, RowValues
+from importer.convert import RowValues
 from importer.expression import row_view
 from importer.fields import Field, fields_of
 from importer.filling import Filling, UnsureError
 from importer.mapping import Mapping
 from importer.model import ABSENT, FieldValue, Reference
 from importer.outline import NotPlainError, outline_of
+from importer.remembered import Flat
 from importer.template import BodyTemplate, Rendered, RenderFault
 from importer.yamlfile import Step
 

@@ -13,14 +13,12 @@ from importer.expression import row_view
 from importer.fields import Field, Kind
 from importer.jsontext import plain
 from importer.mapping import Mapping, Referred, Rule
-from importer.model import ABSENT, Absent, CellValue, Fault, FieldValue, Problem, Reference, Row
+from importer.model import ABSENT, CellValue, Fault, FieldValue, Problem, Reference, Row
+from importer.remembered import Columns, Flat, by_cell
 from importer.rules import check_key
 from importer.values import Options, clean, convert, shown
 from importer.workbook import Sheet
 from importer.yamlfile import Step
-
-#: Values of a body by their place in it, such as ("mainAddress", "city").
-Flat = dict[tuple[Step, ...], FieldValue]
 
 _AMOUNT: Final = Options(field=Field(name="total", description="", kind=Kind.DECIMAL), kind=Kind.DECIMAL)
 _PERIODS: Final = (
@@ -32,7 +30,7 @@ _DAY: Final = re.compile(r"\d{1,4}([-./ ]+)\d{1,2}\1\d{1,4}\.?")
 _DATE: Final = Options(field=Field(name="period", description="", kind=Kind.DATE), kind=Kind.DATE)
 _MONTH_FIRST: Final = re.compile(r"(?P<m>\d\d)(?P<y>\d{4})")
 _YEARS: Final = range(1900, 2101)
-#: How many cells of a column are remembered.
+#: How many keys are remembered.
 _REMEMBERED: Final = 20_000
 _PERIODS_A_YEAR: Final = range(1, 14)
 
@@ -67,34 +65,6 @@ class _Found:
     problems: tuple[Problem, ...] = ()
 
 
-class _Column:
-    """Remember what the cells of a column gave by one rule, so that equal cells are converted once.
-
-    Texts are known by what they say, other values by which object they are: 1.5 and 1.50 are equal and not the same.
-    """
-
-    __slots__ = ("_alive", "known", "rule")
-
-    def __init__(self, rule: Rule) -> None:
-        self.rule = rule
-        self.known: dict[object, FieldValue] = {}
-        #: an object's id is its own as long as the object is there
-        self._alive: list[CellValue] = []
-
-    def remember(self, cell: CellValue, value: FieldValue) -> None:
-        """Keep what a cell gave."""
-        if len(self.known) >= _REMEMBERED:
-            self.known.clear()
-            self._alive.clear()
-        self._alive.append(cell)
-        self.known[cell if type(cell) is str else id(cell)] = value
-
-
-#: What a rule gives and where from: its target; where the cell stands in a row, None for a constant; what a constant or
-#: a blank cell gives, None where that is a problem; what is remembered.
-_Spot = tuple[tuple[Step, ...], int | None, FieldValue | None, dict[object, FieldValue], _Column]
-
-
 def _all_blank(found: list[_Found]) -> bool:
     """Tell whether rules look at cells and all of these are blank."""
     return any(item.rule.constant is None for item in found) and not any(item.filled for item in found)
@@ -109,11 +79,11 @@ class Converter:
     param: Dictionary[str, Any]
 
     @cached_property
-    def _field_columns(self) -> list[_Spot] | None:
+    def _field_columns(self) -> Columns | None:
         return self._columns(self.mapping.fields)
 
     @cached_property
-    def _line_columns(self) -> list[_Spot] | None:
+    def _line_columns(self) -> Columns | None:
         return self._columns(self.mapping.lines)
 
     @cached_property
@@ -121,25 +91,13 @@ class Converter:
         """Remember keys by the text of their cell."""
         return {}
 
-    def _columns(self, rules: tuple[Rule, ...]) -> list[_Spot] | None:
+    def _columns(self, rules: tuple[Rule, ...]) -> Columns | None:
         """Return what remembers the cells of each rule; None where a row must be looked at as a whole."""
-        whole = any(
-            rule.template
-            or rule.document
-            or rule.options.displayed
-            or _entry(rule.target)
-            or (rule.constant is None and rule.column is None)
-            for rule in rules
-        )
-        return None if whole else [self._place(rule) for rule in rules]
-
-    def _place(self, rule: Rule) -> _Spot:
-        column = _Column(rule)
-        if rule.column is None:
-            return rule.target, None, rule.constant, column.known, column
-        nothing = self._blank(rule, Row(number=0, cells=()), required=True)
-        blank = None if nothing.problems else nothing.value
-        return rule.target, self.sheet.columns[rule.column], blank, column.known, column
+        if not all(by_cell(rule) and not _entry(rule.target) for rule in rules):
+            return None
+        blanks = [self._blank(rule, Row(number=0, cells=()), required=True) for rule in rules]
+        values = [None if blank.problems else blank.value for blank in blanks]
+        return Columns(rules, values, self.sheet.columns, self.mapping.workbook.locale)
 
     def key(self, row: Row) -> tuple[str | None, list[Problem]]:
         """Return the key of a row, and why it has none."""
@@ -190,14 +148,15 @@ class Converter:
         """Return everything one row gives."""
         key, problems = self.key(row)
         result = RowValues(row, key, problems=problems)
-        quick = self._quick(self._field_columns, row)
-        if quick is None:
+        fields = self._field_columns.fields(row) if self._field_columns else None
+        if fields is None:
             result.fields, _, result.faulty = self._flat(self.mapping.fields, row, problems)
         else:
-            result.fields = quick[0]
+            result.fields = fields
         if self.mapping.period:
-            result.fields |= self._period(self.mapping.period, row, problems)
-        line, filled = self._quick(self._line_columns, row) or self._flat(self.mapping.lines, row, problems)[:2]
+            result.fields = result.fields | self._period(self.mapping.period, row, problems)
+        quick = self._line_columns.line(row) if self._line_columns else None
+        line, filled = quick or self._flat(self.mapping.lines, row, problems)[:2]
         result.line = line if filled else None
         if result.line is not None and self.mapping.endpoint.lines_by_number:
             result.problems += self._operation(result.line, row)
@@ -226,39 +185,6 @@ class Converter:
         if isinstance(number, Fault):
             return self._problem(number, row, [column])
         return number if isinstance(number, Decimal) else Decimal(0)
-
-    def _quick(self, columns: list[_Spot] | None, row: Row) -> tuple[Flat, bool] | None:
-        """Return what `_flat` does where nothing is wrong and each cell stands for itself; None elsewhere."""
-        if columns is None:
-            return None
-        flat: Flat = {}
-        filled = False
-        asked = 0
-        cells = row.cells
-        size = len(cells)
-        for target, spot, blank, known, column in columns:
-            value: FieldValue | None = blank
-            if spot is not None:
-                asked += 1
-                cell = cells[spot] if spot < size else None
-                if cell is not None:
-                    value = known.get(cell if type(cell) is str else id(cell)) or self._learn(column, cell)
-                    filled = True
-            if value is None:
-                return None
-            if value is not ABSENT:
-                flat[target] = value
-        return flat, filled or (bool(columns) and not asked)
-
-    def _learn(self, column: _Column, cell: CellValue) -> FieldValue | None:
-        """Return what a cell gives by itself, and remember it; None where that is nothing, or a problem."""
-        if (before := column.known.get(cell if type(cell) is str else id(cell))) is not None:
-            return before
-        value = convert(cell, column.rule.options, self.mapping.workbook.locale, None)
-        if isinstance(value, Fault | Absent):
-            return None
-        column.remember(cell, value)
-        return value
 
     def _flat(
         self, rules: tuple[Rule, ...], row: Row, problems: list[Problem]

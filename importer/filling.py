@@ -14,10 +14,10 @@ from hashlib import sha256
 from json.encoder import encode_basestring, encode_basestring_ascii
 from typing import Any, Final
 
-from importer.convert import Flat
 from importer.jsontext import canonical, plain, write_json
 from importer.model import FieldValue
 from importer.outline import Loop, Node, Value
+from importer.remembered import Flat
 from importer.template import Rendered, is_valid, parse_json, request_schema, to_json
 from importer.yamlfile import Step
 

@@ -256,10 +256,15 @@ def collapse(sheet: Sheet, documents: list[Document], filled: Callable[[str], in
 
 def scattered_keys(sheet: Sheet, documents: list[Document]) -> list[Problem]:
     """Warn of documents whose rows do not stand together."""
-    #: how many rows that hold anything stand above each row, this one counted
-    filled = {row.number: count for count, row in enumerate((row for row in sheet.rows if not row.blank), start=1)}
+    filled: dict[int, int] = {}
     problems = []
     for document in documents:
+        if document.rows[-1] - document.rows[0] == len(document.rows) - 1:
+            continue
+        #: how many rows that hold anything stand above each row, this one counted
+        filled = filled or {
+            row.number: count for count, row in enumerate((row for row in sheet.rows if not row.blank), start=1)
+        }
         spots = [filled[row] for row in document.rows if row in filled]
         if document.key is not None and spots and max(spots) - min(spots) >= len(spots):
             message = (

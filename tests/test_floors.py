@@ -17,12 +17,12 @@ FLOORS = {
     name: floor
     for floor, names in enumerate(
         (
-            "errors model resources stop",
+            "errors model resources stop cycles",
             "endpoints fields jsontext yamlfile locales sandbox grouping atomic_file allowance",
             "values rules schemacheck compare catalogue expect",
             "literals expression workbook target causes replaced",
             "mapping mapping_schema project api",
-            "mapping_file convert template journal blank_mark mapped_columns",
+            "mapping_file convert remembered template journal blank_mark mapped_columns",
             "findings decide oddities documents outline filling bodies references migration",
             "plan lookup forecast memory saved_plan",
             "sequence search background lanes stop_rules report fetch doctor fetch_files drafting blank mapping_tests",
@@ -65,6 +65,8 @@ OFFLINE = {
         "mapping_file",
         "convert",
         "template",
+        "cycles",
+        "remembered",
         "outline",
         "filling",
         "bodies",

@@ -1,12 +1,12 @@
 """Tell what kind of file a workbook is, open it with the reader for that, and take the sheet that is meant."""
 
-import gc
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from difflib import get_close_matches
 from pathlib import Path
 
+from importer.cycles import seldom_sought
 from importer.errors import WorkbookError
 from importer.values import clean
 from importer.workbook.kinds import Kind, kind_of
@@ -29,24 +29,8 @@ def read(
     meant = TextLayout(encoding=encoding, delimiter=delimiter)
     with open_book(file, meant=meant, sheet=sheet, header_row=header_row) as book:
         title = choose(file.name, book.titles, sheet)
-        with _no_search_for_cycles():
+        with seldom_sought():
             return make_sheet(file, book.table(title), header_row)
-
-
-@contextmanager
-def _no_search_for_cycles() -> Iterator[None]:
-    """Keep Python from looking through the rows, again and again as they become more, for objects to free.
-
-    Rows and cells hold no cycles, so what is given up is freed as ever by itself. Without this, a seventh of the time
-    that a large sheet takes goes into the search.
-    """
-    enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if enabled:
-            gc.enable()
 
 
 @contextmanager
