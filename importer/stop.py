@@ -3,6 +3,10 @@
 import time
 from typing import Final
 
+#: Equal rejections in a row that end a run, unless told otherwise.
+SAME_REJECTIONS: Final = 25
+#: Tries for one document while the host cannot be reached that end a run, unless told otherwise.
+UNREACHABLE: Final = 3
 _LOOK_S: Final = 0.05
 
 

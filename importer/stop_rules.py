@@ -5,6 +5,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
+from importer.stop import SAME_REJECTIONS, UNREACHABLE
+
 #: Doubtful ends in a row after which the run reads something before it goes on.
 DOUBTS: Final = 5
 #: How long to wait after the first try without a connection, the second and so on.
@@ -16,9 +18,9 @@ class StopRules:
     """Hold how much of the same trouble ends a run."""
 
     #: equal rejections in a row, in the order of the workbook
-    same_rejections: int = 25
+    same_rejections: int = SAME_REJECTIONS
     #: tries for one document while the host cannot be reached
-    unreachable: int = 3
+    unreachable: int = UNREACHABLE
 
     def wait_s(self, tries: int) -> float:
         """Return how long to wait after so many tries without a connection.

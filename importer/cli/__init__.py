@@ -5,13 +5,12 @@ people, `job` tells the service that runs a job. Everything heavy is imported wh
 starts at once.
 """
 
-import traceback
 from collections.abc import Sequence
 from typing import Any
 
 import click
 
-from importer.cli.stream import say
+from importer.cli.stream import printable, say
 from importer.errors import ImportFailed, MappingError, StartError, UsageError
 
 
@@ -42,13 +41,19 @@ def run_command(arguments: Sequence[str]) -> int:
         return error.exit_code
     except Exception as error:  # noqa: BLE001 - the last resort: a bug, told in one line
         if variables.flag("debug", arguments):
-            traceback.print_exc()
+            _trace()
         _tell(
             f"visma-import has a bug: {type(error).__name__}. What was sent is in the journal. Run the command again "
             "with --debug and report what it shows."
         )
         return 1
     return result if isinstance(result, int) else 0
+
+
+def _trace() -> None:
+    import traceback
+
+    traceback.print_exc()
 
 
 def _tell(text: str) -> None:
@@ -59,14 +64,12 @@ def _show_failure(error: ImportFailed, arguments: Sequence[str]) -> None:
     from importer.cli import job, variables
 
     if variables.flag("debug", arguments):
-        traceback.print_exc()
+        _trace()
     if variables.flag("json", arguments):
         from importer.cli.inputs import fault_row
 
         listed = [fault_row(fault) for fault in getattr(error, "errors", ())] or [{"message": str(error)}]
         _print_errors(error.exit_code, listed)
-    from importer.cli.screen import printable
-
     _tell(printable(str(error)))
     if isinstance(error, UsageError) and (origin := variables.origin(error)):
         _tell(origin)

@@ -6,7 +6,7 @@ from pathlib import Path
 from importer.allowance import Allowed, in_words
 from importer.cli import job, listing, screen
 from importer.cli.inputs import Input, Options, check_data, document_counts, print_json
-from importer.cli.stream import say
+from importer.cli.stream import printable, say
 from importer.cli.task import Task, task_data
 from importer.errors import StartError
 from importer.model import Status
@@ -50,7 +50,7 @@ def _code(given: Input) -> int:
 def heading(task: Task, number: int) -> None:
     """Print which step of a migration follows."""
     if task.migration is not None:
-        name = screen.printable(task.steps[number].name)
+        name = printable(task.steps[number].name)
         screen.console().rule(f"Step {number + 1} of {len(task.steps)}: {name}", align="left")
 
 

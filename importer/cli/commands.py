@@ -2,8 +2,7 @@
 
 from collections.abc import Callable
 from contextlib import suppress
-from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
@@ -16,7 +15,10 @@ from importer.cli.reading import doctor, fetch
 from importer.cli.stream import say
 from importer.cli.testing import test
 from importer.errors import StartError, UsageError
-from importer.stop_rules import StopRules
+from importer.stop import SAME_REJECTIONS, UNREACHABLE
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 _PORT: Final = 8377
 #: As many connections as the client keeps.
@@ -72,7 +74,7 @@ def cli() -> None:
 
 @cli.command()
 @with_options(*_INPUT, _REPORT, _ANNOTATIONS)
-def check(report_folder: Path | None, annotations: str | None, *, as_json: bool, quiet: bool, **given: Any) -> int:
+def check(report_folder: "Path | None", annotations: str | None, *, as_json: bool, quiet: bool, **given: Any) -> int:
     """Read everything, render every body, show all problems at once. Sends nothing, opens no socket."""
     from importer.cli.checking import check_task
     from importer.cli.task import read_task, with_references
@@ -101,7 +103,7 @@ def check(report_folder: Path | None, annotations: str | None, *, as_json: bool,
 def plan(
     target: str | None,
     where: str | None,
-    output: tuple[Path, ...],
+    output: "tuple[Path, ...]",
     workers: int,
     settle_after: int,
     annotations: str | None,
@@ -117,6 +119,7 @@ def plan(
     from importer.cli import planning, sending
     from importer.cli.task import read_task
     from importer.saved_plan import arguments
+    from importer.stop_rules import StopRules
 
     task = read_task(**given)
     chosen = task.choose(target)
@@ -146,15 +149,15 @@ def plan(
     click.option("--yes", is_flag=True, help="Ask nothing; needed where there is no terminal to ask at."),
     _WORKERS,
     _SETTLE_AFTER,
-    _most("--max-same-rejections", StopRules().same_rejections, "equal rejections in a row"),
-    _most("--max-unreachable", StopRules().unreachable, "tries while the host cannot be reached"),
+    _most("--max-same-rejections", SAME_REJECTIONS, "equal rejections in a row"),
+    _most("--max-unreachable", UNREACHABLE, "tries while the host cannot be reached"),
     _REPORT,
     JOURNAL,
     _ANNOTATIONS,
 )
 def run(
     target: str | None,
-    report_folder: Path | None,
+    report_folder: "Path | None",
     where: str | None,
     *,
     skip_invalid: bool,
@@ -168,6 +171,7 @@ def run(
     from importer.cli.applying import read_saved
     from importer.cli.task import needed, read_task
     from importer.journal import open_journal
+    from importer.stop_rules import StopRules
 
     allowed, options = read_allowed(rest["allow"]), inputs.Options(json=as_json, quiet=quiet)
     given = {name: rest.pop(name) for name in ("mapping", "workbook", "param", "limit", "only", "step")}
@@ -197,11 +201,13 @@ def run(
 @cli.command()
 @click.argument("run_id", required=False, metavar="[RUN]")
 @with_options(_REPORT, JOURNAL)
-def report(run_id: str | None, report_folder: Path | None, where: str | None, *, as_json: bool, quiet: bool) -> int:
+def report(run_id: str | None, report_folder: "Path | None", where: str | None, *, as_json: bool, quiet: bool) -> int:
     """Write a run's report again from the journal.
 
     Of a step that of its whole migration; without RUN, of the latest run.
     """
+    from pathlib import Path
+
     from importer.cli import inputs, reporting, whole
     from importer.journal import open_journal
     from importer.project import project_here
@@ -256,6 +262,8 @@ def resolve(
 
     By your word: --key KEY or --run RUN, with --accepted [NUMBER] or --not-there.
     """
+    from pathlib import Path
+
     from importer.cli import settling
     from importer.journal import open_journal
     from importer.project import project_here
@@ -344,6 +352,8 @@ def endpoints(name: str | None, *, as_json: bool, quiet: bool) -> int:  # noqa: 
 @click.pass_context
 def sandbox(context: click.Context, /, port: int, **wanted: Any) -> int:
     """Serve the simulated API of this project until Ctrl-C."""
+    from pathlib import Path
+
     if context.invoked_subcommand is not None:
         return 0
     from importer.cli.rehearsal import settings
@@ -362,6 +372,8 @@ def sandbox(context: click.Context, /, port: int, **wanted: Any) -> int:
 @sandbox.command()
 def reset() -> int:
     """Empty the sandbox of this project and give its company a new id."""
+    from pathlib import Path
+
     from importer.project import project_here
     from importer.sandbox import reset as empty
 

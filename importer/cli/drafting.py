@@ -1,16 +1,16 @@
 """Declare the commands about new mappings: draft one from a workbook, make an empty workbook from one."""
 
 import os
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from importer.cli import screen
 from importer.cli.options import FILE, with_options
 from importer.errors import UsageError, WorkbookError
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from importer.drafting import Draft
     from importer.drafting.checking import Verdict
 
@@ -27,9 +27,9 @@ _FORCE = click.option("--force", is_flag=True, help="Overwrite the file, where t
     _FORCE,
 )
 def init(
-    workbook: Path,
+    workbook: "Path",
     endpoint: str,
-    output: Path | None,
+    output: "Path | None",
     sheet: str | None,
     header_row: int | None,
     *,
@@ -66,20 +66,22 @@ def init(
     return 0
 
 
-def _refuse_overwriting(target: Path, *, force: bool) -> None:
+def _refuse_overwriting(target: "Path", *, force: bool) -> None:
     if target.exists() and not force:
         raise UsageError(f"{str(target)!r} is there already. Name another file with -o, or overwrite it with --force.")
 
 
-def _relative(file: Path, folder: Path) -> str:
+def _relative(file: "Path", folder: "Path") -> str:
     """Return the way from a folder to a file, with / on every system."""
+    from pathlib import Path
+
     try:
         return Path(os.path.relpath(file.resolve(), folder.resolve())).as_posix()
     except ValueError:  # on another drive
         return file.resolve().as_posix()
 
 
-def _schema(folder: Path) -> str:
+def _schema(folder: "Path") -> str:
     """Return where an editor finds the mapping's schema: the nearest checkout's upward, else the program's own."""
     from importer import resources
 
@@ -91,7 +93,7 @@ def _schema(folder: Path) -> str:
     return file.resolve().as_uri() if " " in way else way
 
 
-def _write(target: Path, draft: "Draft", sheet: Any, *, force: bool) -> "Verdict":
+def _write(target: "Path", draft: "Draft", sheet: Any, *, force: bool) -> "Verdict":
     """Write the draft with what `check` says of it on top.
 
     Raises: StartError when it cannot be written.
@@ -109,7 +111,7 @@ def _write(target: Path, draft: "Draft", sheet: Any, *, force: bool) -> "Verdict
     return verdict
 
 
-def _data(target: Path, draft: "Draft", verdict: "Verdict") -> dict[str, Any]:
+def _data(target: "Path", draft: "Draft", verdict: "Verdict") -> dict[str, Any]:
     """Return what `init --json` prints."""
     return {
         "format_version": 1,
@@ -137,7 +139,9 @@ def _data(target: Path, draft: "Draft", verdict: "Verdict") -> dict[str, Any]:
     }
 
 
-def _tell(target: Path, draft: "Draft", verdict: "Verdict", *, quiet: bool) -> None:
+def _tell(target: "Path", draft: "Draft", verdict: "Verdict", *, quiet: bool) -> None:
+    from importer.cli import screen
+
     out = screen.console()
     out.print(f"Draft: {target}", markup=False)
     if not quiet:
@@ -168,7 +172,7 @@ def _tell(target: Path, draft: "Draft", verdict: "Verdict", *, quiet: bool) -> N
     click.option("-o", "--output", type=FILE, required=True, metavar="FILE.xlsx", help="The workbook to make."),
     _FORCE,
 )
-def workbook(mapping: Path, output: Path, *, force: bool, as_json: bool, quiet: bool) -> int:
+def workbook(mapping: "Path", output: "Path", *, force: bool, as_json: bool, quiet: bool) -> int:
     """Make an empty import workbook from a mapping.
 
     With headers, formats, drop-downs and instructions.
@@ -176,6 +180,7 @@ def workbook(mapping: Path, output: Path, *, force: bool, as_json: bool, quiet: 
     from importer import blank
     from importer.atomic_file import replacing
     from importer.blank_mark import mark_of
+    from importer.cli import screen
     from importer.cli.inputs import print_json
     from importer.mapping_file import read_mapping
 

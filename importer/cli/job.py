@@ -6,12 +6,13 @@ Whatever keeps them from being written changes nothing in how a command ends.
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from importer.cli.stream import runner, say, tell_runner
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from importer.cli.annotations import Annotation
     from importer.cli.inputs import Input
     from importer.errors import ImportFailed
@@ -56,7 +57,7 @@ def failed(error: "ImportFailed", service: str | None) -> None:
     )
 
 
-def checked(given: "Input", service: str | None, folder: Path | None = None, *, held: bool = False) -> None:
+def checked(given: "Input", service: str | None, folder: "Path | None" = None, *, held: bool = False) -> None:
     """Tell of a check, or (`held`) of a run that did not start for what a check finds."""
     if not _is_heard(service):
         return
@@ -87,7 +88,7 @@ def planned(given: "Input", forecast: "Forecast", service: str | None) -> None:
 
 
 def ended(
-    given: "Input", record: "RunRecord", outcomes: "Sequence[Outcome]", folder: Path | None, service: str | None
+    given: "Input", record: "RunRecord", outcomes: "Sequence[Outcome]", folder: "Path | None", service: str | None
 ) -> None:
     """Tell of a run that is over."""
     if not _is_heard(service):
@@ -148,6 +149,8 @@ def _escaped(text: str, table: Mapping[str, str]) -> str:
 
 def _place(one: "Annotation") -> str:
     """Name a file as the service knows it: from the top of the repository, else from the current folder."""
+    from pathlib import Path
+
     if one.file is None:
         return ""
     file = one.file.resolve()
@@ -160,6 +163,8 @@ def _place(one: "Annotation") -> str:
 
 def _summarize(text: str) -> None:
     """Add Markdown to what the service shows beside the job, where it names a file for that."""
+    from pathlib import Path
+
     named = os.environ.get(_SUMMARY)
     if not named:
         return
@@ -174,7 +179,7 @@ def _summarize(text: str) -> None:
         say(f"The job's summary {named!r} ({_SUMMARY}) could not be written: {reason}.", error=True)
 
 
-def _upload(folder: Path | None, service: str | None) -> None:
+def _upload(folder: "Path | None", service: str | None) -> None:
     """Have Azure show a report's summary beside the job."""
     if folder is not None and (service or runner()) == "azure" and (folder / "summary.md").is_file():
         tell_runner(f"##vso[task.uploadsummary]{_escaped(str((folder / 'summary.md').resolve()), _AZURE)}")

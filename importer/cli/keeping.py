@@ -3,24 +3,30 @@
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from importer.cli import screen
 from importer.cli.options import FILE, JOURNAL, with_options
-from importer.cli.stream import say
+from importer.cli.stream import printable, say
 from importer.errors import JournalError, StartError, reason_of
-from importer.model import Outcome, RunRecord, Status
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from importer.journal import Journal
+    from importer.model import Outcome, RunRecord, Status
+
+#: Those of model.Status, which takes longer to import than all that --help needs; a test holds the two together.
+_STATUSES: Final = (
+    *("accepted", "already_accepted", "changed", "invalid", "filtered", "rejected", "not_sent", "unknown"),
+)
 
 
 @contextmanager
 def _opened(where: str | None, *, create: bool = False) -> "Iterator[Journal]":
+    from pathlib import Path
+
     from importer.journal import open_journal
     from importer.project import project_here
 
@@ -34,24 +40,15 @@ def _opened(where: str | None, *, create: bool = False) -> "Iterator[Journal]":
         found.close()
 
 
-@dataclass(frozen=True, slots=True)
-class _Wanted:
-    """Say which runs to list."""
-
-    mapping: str | None
-    target: str | None
-    since: str | None
-    status: str | None
-    limit: int | None
-
-    def fits(self, record: RunRecord, counts: dict[Status, int]) -> bool:
-        """Tell whether a run is wanted."""
-        return (
-            self.mapping in {None, record.mapping_name, record.mapping_file}
-            and self.target in {None, record.target}
-            and (self.since is None or record.started_at >= self.since)
-            and (self.status is None or Status(self.status) in counts)
-        )
+def _is_wanted(record: "RunRecord", counts: "dict[Status, int]", given: dict[str, Any]) -> bool:
+    """Tell whether a run is of the mapping, the target, the days and the status that were given, if any."""
+    since = given["since"]
+    return (
+        given["mapping"] in {None, record.mapping_name, record.mapping_file}
+        and given["target"] in {None, record.target}
+        and (since is None or record.started_at >= since.date().isoformat())
+        and (given["status"] is None or given["status"] in counts)
+    )
 
 
 @click.command()
@@ -61,9 +58,9 @@ class _Wanted:
     click.option("--since", type=click.DateTime(["%Y-%m-%d"]), metavar="DATE", help="Only runs since that day (UTC)."),
     click.option(
         "--status",
-        type=click.Choice([status.value for status in Status]),
+        type=click.Choice(_STATUSES),
         metavar="STATUS",
-        help=f"Only runs with such a document: {', '.join(Status)}.",
+        help=f"Only runs with such a document: {', '.join(_STATUSES)}.",
     ),
     click.option("--key", metavar="KEY", help="Only runs that had this document, with what became of it."),
     click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Only the latest N."),
@@ -71,17 +68,16 @@ class _Wanted:
 )
 def history(where: str | None, key: str | None, *, as_json: bool, quiet: bool, **given: Any) -> int:  # noqa: ARG001 - nothing to be quiet of
     """List the runs of this project, the latest first."""
+    from importer.cli import screen
     from importer.cli.inputs import print_json
 
-    since = given.pop("since")
-    wanted = _Wanted(since=since.date().isoformat() if since else None, **given)
     with _opened(where) as found:
         of_key = {} if key is None else found.outcomes_of(key)
         runs = [
             (record, counts)
             for record, counts in found.runs()
-            if wanted.fits(record, counts) and (key is None or record.run_id in of_key)
-        ][: wanted.limit]
+            if _is_wanted(record, counts, given) and (key is None or record.run_id in of_key)
+        ][: given["limit"]]
     if as_json:
         print_json([_row(record, counts, of_key.get(record.run_id)) for record, counts in runs])
     else:
@@ -95,7 +91,9 @@ def history(where: str | None, key: str | None, *, as_json: bool, quiet: bool, *
     return 0
 
 
-def _row(record: RunRecord, counts: dict[Status, int], outcome: Outcome | None) -> dict[str, Any]:
+def _row(record: "RunRecord", counts: "dict[Status, int]", outcome: "Outcome | None") -> dict[str, Any]:
+    from importer.cli import screen
+
     row = screen.history_row(record, counts)
     if outcome is None:
         return row
@@ -103,7 +101,7 @@ def _row(record: RunRecord, counts: dict[Status, int], outcome: Outcome | None) 
     return {**row, "document": told}
 
 
-def _tell_outcome(out: Any, outcome: Outcome) -> None:
+def _tell_outcome(out: Any, outcome: "Outcome") -> None:
     number = f" as {outcome.number}" if outcome.number else ""
     out.print(f"          {outcome.key}: {outcome.status}{number}. {outcome.message}".rstrip(), markup=False)
 
@@ -127,7 +125,7 @@ def check(where: str | None, *, as_json: bool, quiet: bool) -> int:
         print_json({"format_version": 1, "exit_code": code, "wrong": wrong, "counts": counts})
     else:
         for text in wrong:
-            say(screen.printable(text), error=True)
+            say(printable(text), error=True)
         if wrong:
             say("The journal is not sound. Restore it from a copy, or name another one with --journal.", error=True)
         elif not quiet:
@@ -137,18 +135,21 @@ def check(where: str | None, *, as_json: bool, quiet: bool) -> int:
 
 
 def _counted(counts: dict[str, int]) -> str:
+    from importer.cli import screen
+
     words = {"applied": "applied plan"}
     return ", ".join(screen.counted(count, words.get(table, table)) for table, count in counts.items())
 
 
 @journal.command("export")
 @with_options(click.argument("file", type=FILE), JOURNAL)
-def export_(file: Path, where: str | None, *, as_json: bool, quiet: bool) -> int:
+def export_(file: "Path", where: str | None, *, as_json: bool, quiet: bool) -> int:
     """Write the whole journal as JSON lines.
 
     For a machine without a disk of its own.
     """
     from importer.atomic_file import replacing
+    from importer.cli import screen
     from importer.cli.inputs import print_json
     from importer.journal.copying import dump
 
@@ -168,7 +169,7 @@ def export_(file: Path, where: str | None, *, as_json: bool, quiet: bool) -> int
 
 @journal.command("import")
 @with_options(click.argument("file", type=FILE), JOURNAL)
-def import_(file: Path, where: str | None, *, as_json: bool, quiet: bool) -> int:
+def import_(file: "Path", where: str | None, *, as_json: bool, quiet: bool) -> int:
     """Take an exported journal into this one.
 
     What is here already stays, and nothing is there twice.

@@ -7,6 +7,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from importer.cli import screen
+from importer.cli.stream import printable
 from importer.grouping import Cause, letters, named, ranges
 from importer.model import Problem
 from importer.plan import Plan
@@ -62,7 +63,7 @@ def _overview(out: Console, found: Sequence[Cause]) -> None:
         if len(title) > _TITLE_WIDTH:
             title = title[: _TITLE_WIDTH - 3] + "..."
         text = f"{cause.count:8,}  {title:{_TITLE_WIDTH}}  {cause.first_places(3)}"
-        out.print(escape(screen.printable(text.rstrip())))
+        out.print(escape(printable(text.rstrip())))
     if len(found) > _MAX_CAUSES:
         rest = sum(cause.count for cause in found[_MAX_CAUSES:])
         out.print(f"{rest:8,}  of {len(found) - _MAX_CAUSES} more kinds")
@@ -77,7 +78,7 @@ def _each(out: Console, found: Sequence[Problem], headers: Sequence[str | None],
     for (column, message), group in list(alike.items())[:most]:
         head = _head(column, message, group, columns)
         if head:
-            out.print(f"  [yellow]{escape(screen.printable(head))}[/]")
+            out.print(f"  [yellow]{escape(printable(head))}[/]")
         screen.told(out, message, 4)
     if len(alike) > most:
         shown = sum(len(group) for group in list(alike.values())[:most])

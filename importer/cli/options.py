@@ -1,17 +1,30 @@
 """The options that several commands have."""
 
+import os
 from collections.abc import Callable
-from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
 from importer.cli.variables import journal_address
 
+if TYPE_CHECKING:
+    from pathlib import Path
+
 Command = Callable[..., Any]
 
+
+class _File(click.Path):
+    """Take the path of a file or folder as a `pathlib.Path`, which is imported once there is one."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> "Path":
+        from pathlib import Path
+
+        return Path(os.fsdecode(super().convert(value, param, ctx)))
+
+
 #: A file that may be read or not: what reads it says why it cannot.
-FILE: Final = click.Path(path_type=Path, readable=False)
+FILE: Final = _File(readable=False)
 JSON: Final = click.option("--json", "as_json", is_flag=True, help="Machine-readable on stdout, nothing else there.")
 QUIET: Final = click.option("--quiet", is_flag=True, help="Only what matters.")
 DEBUG: Final = click.option("--debug", is_flag=True, expose_value=False, help="Show where a failure came from.")

@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from importer.cli import listing, screen
+from importer.cli.stream import printable
 from importer.findings import row_list
 from importer.forecast import ACTIONS, NET, NOT_KNOWN, OWN, Amount, Forecast, action, parsed
 from importer.grouping import named
@@ -80,7 +81,7 @@ def _reason(forecast: Forecast, position: int) -> str:
 
 def _document(out: Console, document: Document, verb: str, reason: str) -> None:
     head = f"{document.key if document.key is not None else '(no key)'}  ({row_list(document.rows)})"
-    out.print(f"[{_COLOURS[action(document)]}]{verb:8}[/]{escape(screen.printable(head))}")
+    out.print(f"[{_COLOURS[action(document)]}]{verb:8}[/]{escape(printable(head))}")
     if reason:
         screen.told(out, reason, 8)
 
@@ -91,7 +92,7 @@ def _examples(out: Console, forecast: Forecast) -> None:
     lines = forecast.plan.mapping.endpoint.lines
     for title, document in (("First", found[0]), ("Last", found[-1]))[: len(found)] if found else ():
         head = f"{title} document to send: {document.key}  ({row_list(document.rows)})"
-        out.print(f"[bold]{escape(screen.printable(head))}[/]")
+        out.print(f"[bold]{escape(printable(head))}[/]")
         if not document.body:
             out.print("  (no body: the number in the path says it all)", markup=False)
         for line in _readable(parsed(document.body) if document.body else {}, lines):
@@ -153,7 +154,7 @@ def amounts(out: Console, found: Sequence[Amount]) -> None:
     for amount in found:
         shown = (amount.sheet, amount.by_action["send"], amount.bodies)
         cells = "".join(f" {_number(number, decimals):>15}" for number in shown)
-        name = screen.printable(_name(amount))
+        name = printable(_name(amount))
         if len(name) >= _TOTAL_WIDTH:
             out.print(name, markup=False)
             name = ""

@@ -13,6 +13,7 @@ from importer.cli.inputs import Input, check_data, print_json
 from importer.cli.prospect import Prospect, prospect
 from importer.cli.reporting import planned_contents
 from importer.cli.sending import Manner
+from importer.cli.stream import printable
 from importer.cli.task import Task, task_data
 from importer.errors import StartError, UsageError
 from importer.forecast import Amount, Forecast, action
@@ -73,7 +74,7 @@ def _show(found: Prospect, *, quiet: bool) -> None:
         return
     out = screen.console()
     for number, (step, forecast) in enumerate(zip(found.task.steps, found.forecasts, strict=True), start=1):
-        out.rule(f"Step {number} of {len(found.forecasts)}: {screen.printable(step.name)}", align="left")
+        out.rule(f"Step {number} of {len(found.forecasts)}: {printable(step.name)}", align="left")
         plan_text.show(forecast, quiet=quiet)
 
 

@@ -1,15 +1,15 @@
 """Declare the commands that only read: list what the API holds, and check a target."""
 
-from dataclasses import asdict, dataclass
-from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from importer.cli import screen
 from importer.cli.options import FILE, target_option, with_options
+from importer.cli.stream import printable
 from importer.errors import StartError, UsageError
-from importer.stop import Stop
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 _SHORT: Final = {
     "since": "lastModifiedDateTime=>=",
@@ -18,22 +18,6 @@ _SHORT: Final = {
     "project": "project=",
 }
 _TARGET = target_option("Where to read")
-
-
-@dataclass
-class ReadProgress(screen.RunProgress):
-    """Show how many rows were read: a bar on a terminal, a line now and then elsewhere."""
-
-    title: str = "rows"
-
-    def page(self, read: int, total: int | None) -> None:
-        """Note that another page was read."""
-        self.done, self.total = read, total or read
-        if self._bar is not None:
-            self._bar.update(self._task, description="reading", completed=read, total=self.total)
-        elif not self.quiet and read < self.total and (not self._said or read - self._said >= self.total // 10):
-            self._said = read
-            self._line(f"{read} of {self.total} {self.title}")
 
 
 @click.command()
@@ -55,17 +39,21 @@ class ReadProgress(screen.RunProgress):
     click.option("--lines", is_flag=True, help="One row a document line, instead of one a document."),
     _TARGET,
 )
-def fetch(resource: str, output: Path, target: str | None, *, as_json: bool, quiet: bool, **given: Any) -> int:
+def fetch(resource: str, output: "Path", target: str | None, *, as_json: bool, quiet: bool, **given: Any) -> int:
     """List what the API holds in a file. Sends nothing.
 
     RESOURCE is customer, customerInvoice, customerCreditNote or customerDebitNote. Reads every page and writes one row
     a document (with --lines one a line).
     """
+    from pathlib import Path
+
     from importer import fetch as listing
     from importer import fetch_files
     from importer.cli.connection import connected
     from importer.cli.inputs import print_json
+    from importer.cli.screen import ReadProgress
     from importer.project import project_here
+    from importer.stop import Stop
     from importer.target import choose
 
     request = _request(resource, given)
@@ -104,9 +92,11 @@ def _request(resource: str, given: dict[str, Any]) -> Any:
 
 
 def _tell(data: dict[str, Any], title: str, *, simulated: bool, quiet: bool) -> None:
+    from importer.cli import screen
+
     out = screen.console()
     for warning in data["warnings"]:
-        out.print(f"Warning: {screen.printable(warning)}", markup=False)
+        out.print(f"Warning: {printable(warning)}", markup=False)
     if quiet:
         return
     below = f" in {data['rows']} rows" if data["rows"] != data["documents"] else ""
@@ -122,6 +112,10 @@ def doctor(target: str | None, *, as_json: bool, quiet: bool) -> int:
 
     Looks at the secrets, the host, the token, the company and the limits.
     """
+    from dataclasses import asdict
+    from pathlib import Path
+
+    from importer.cli import screen
     from importer.cli.inputs import print_json
     from importer.doctor import examine
     from importer.project import project_here

@@ -16,7 +16,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from importer.causes import Group, headline
-from importer.cli.stream import say
+from importer.cli.stream import printable, say
 from importer.endpoints import Endpoint
 from importer.findings import inserted_lines, row_list
 from importer.model import Document, Outcome, RunRecord, Status, Total
@@ -100,11 +100,6 @@ def decimals_of(numbers: Iterable[Decimal | None]) -> int:
     exponents = [number.normalize().as_tuple().exponent for number in numbers if number]
     most = max((-exponent for exponent in exponents if isinstance(exponent, int)), default=0)
     return max(most, 2) if most > 0 else 0
-
-
-def printable(text: str) -> str:
-    """Return a text without characters that could move the cursor or colour the terminal."""
-    return "".join(char if char.isprintable() or char == "\n" else repr(char)[1:-1] for char in text)
 
 
 def totals(out: Console, found: Sequence[Total]) -> None:
@@ -247,6 +242,22 @@ class RunProgress:
     @staticmethod
     def _line(text: str) -> None:
         say(text, error=True)
+
+
+@dataclass
+class ReadProgress(RunProgress):
+    """Show how many rows were read: a bar on a terminal, a line now and then elsewhere."""
+
+    title: str = "rows"
+
+    def page(self, read: int, total: int | None) -> None:
+        """Note that another page was read."""
+        self.done, self.total = read, total or read
+        if self._bar is not None:
+            self._bar.update(self._task, description="reading", completed=read, total=self.total)
+        elif not self.quiet and read < self.total and (not self._said or read - self._said >= self.total // 10):
+            self._said = read
+            self._line(f"{read} of {self.total} {self.title}")
 
 
 def short(folder: Path) -> str:

@@ -14,6 +14,7 @@ from importer.cli.connection import Connection, connected, decider_for
 from importer.cli.interrupts import watching
 from importer.cli.reporting import conclude, report_folder, show_end
 from importer.cli.sending import Errand, Passage, confirm, report_step, send_step, to_send, what
+from importer.cli.stream import printable
 from importer.cli.task import Step, referred
 from importer.cli.whole import rebuild_whole, show_whole, write
 from importer.errors import ImportFailed, StartError
@@ -154,7 +155,7 @@ class _Sequence:
     def _tell(self, number: int, step: Step) -> None:
         if not self.errand.options.quiet:
             out = screen.console(error=self.errand.options.json)
-            name = screen.printable(step.name)
+            name = printable(step.name)
             out.rule(f"Step {number + 1} of {len(self.errand.task.steps)}: {name}", align="left")
 
     def _passage(self, number: int, step: Step, connection: Connection) -> Passage:

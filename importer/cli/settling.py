@@ -11,7 +11,7 @@ import click
 from importer.cli import screen
 from importer.cli.connection import Connection, connected, resolver_for
 from importer.cli.inputs import print_json
-from importer.cli.stream import say
+from importer.cli.stream import printable, say
 from importer.decide import by_hand
 from importer.doubts import BY_LOOKING, is_in_hand
 from importer.endpoints import Endpoint, creator, table
@@ -227,7 +227,7 @@ def _show(connection: Connection, endpoint: Endpoint, number: str | None, key: s
             name: found.data.get(name) for name in ("documentDate", "status", "amount", "name") if found.data.get(name)
         }
         shown = ", ".join(f"{name} {value}" for name, value in told.items())
-        say(f"Visma has {number_of(endpoint, found.data) or number}: {screen.printable(shown)}", error=True)
+        say(f"Visma has {number_of(endpoint, found.data) or number}: {printable(shown)}", error=True)
     else:
         say(f"Visma says of {number}: {found or 'there is no such document'}", error=True)
 

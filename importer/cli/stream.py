@@ -73,6 +73,11 @@ def say(text: str, *, error: bool = False) -> None:
     stream.flush()
 
 
+def printable(text: str) -> str:
+    """Return a text without characters that could move the cursor or colour the terminal."""
+    return "".join(char if char.isprintable() or char == "\n" else repr(char)[1:-1] for char in text)
+
+
 def tell_runner(command: str) -> None:
     """Write one command to the runner that reads this process's messages."""
     stream = sys.stderr

@@ -1,18 +1,19 @@
 """Declare the command that runs tests of mappings, and show how they ended."""
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import click
-from rich.console import Console
-from rich.text import Text
 
-from importer.cli import screen
 from importer.cli.options import FILE, with_options
+from importer.cli.stream import printable
 from importer.errors import StartError
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
+    from rich.console import Console
+
     from importer.mapping_tests import CaseResult, FileResult
     from importer.yamlfile import FileFault
 
@@ -26,12 +27,14 @@ _COLOURS: Final = {"-": "red", "+": "green", "@": "cyan"}
     click.argument("paths", nargs=-1, metavar="[PATH]...", type=FILE),
     click.option("--mappings", is_flag=True, help="Only read the mappings among the PATHs, with their templates."),
 )
-def test(paths: tuple[Path, ...], *, mappings: bool, as_json: bool, quiet: bool) -> int:
+def test(paths: "tuple[Path, ...]", *, mappings: bool, as_json: bool, quiet: bool) -> int:
     """Run tests of mappings.
 
     Those are the *.test.yaml files in folders (default: this one), named, or about a mapping. Opens no connection and
     no workbook.
     """
+    from pathlib import Path
+
     from importer import mapping_tests
 
     places = paths or (Path(),)
@@ -66,7 +69,7 @@ def _code(results: Sequence["FileResult"], faults: Sequence["FileFault"]) -> int
 
 
 def _data(
-    results: Sequence["FileResult"], faults: Sequence["FileFault"], good: Sequence[Path], code: int
+    results: Sequence["FileResult"], faults: Sequence["FileFault"], good: "Sequence[Path]", code: int
 ) -> dict[str, Any]:
     """Return what `test --json` prints."""
     from importer.cli.inputs import fault_row, text_of
@@ -112,6 +115,8 @@ def _passed_and_failed(results: Sequence["FileResult"]) -> tuple[int, int]:
 
 def _show(results: Sequence["FileResult"], faults: Sequence["FileFault"]) -> None:
     """Print the tests that failed, then what could not be read."""
+    from importer.cli import screen
+
     out = screen.console()
     for result in results:
         for case in result.cases:
@@ -122,8 +127,12 @@ def _show(results: Sequence["FileResult"], faults: Sequence["FileFault"]) -> Non
         out.print()
 
 
-def _show_case(out: Console, file: Path, case: "CaseResult") -> None:
-    out.print(Text(f"FAILED {screen.printable(f'{file}:{case.line}: {case.name}')}", "bold red"))
+def _show_case(out: "Console", file: "Path", case: "CaseResult") -> None:
+    from rich.text import Text
+
+    from importer.cli import screen
+
+    out.print(Text(f"FAILED {printable(f'{file}:{case.line}: {case.name}')}", "bold red"))
     for failure in case.failures:
         where = f"document {failure.key}" if failure.key is not None else "rows without a key"
         where = "the sheet" if failure.kind == "sheet" else where
@@ -131,13 +140,15 @@ def _show_case(out: Console, file: Path, case: "CaseResult") -> None:
         screen.told(out, failure.message, 4)
         for line in failure.diff:
             colour = _COLOURS.get(line[:1], "")
-            out.print(Text(f"    {screen.printable(line)}".rstrip(), colour))
+            out.print(Text(f"    {printable(line)}".rstrip(), colour))
     out.print()
 
 
 def _count(
-    results: Sequence["FileResult"], good: Sequence[Path], faults: Sequence["FileFault"], *, mappings: bool
+    results: Sequence["FileResult"], good: "Sequence[Path]", faults: Sequence["FileFault"], *, mappings: bool
 ) -> None:
+    from importer.cli import screen
+
     passed, failed = _passed_and_failed(results)
     unused = len({fault.file for fault in faults})
     unread = f" {unused:,} could not be used, as said above." if unused else ""

@@ -7,13 +7,11 @@ name (`VISMA_IMPORT_FETCH_OUTPUT`): two commands never write over one file becau
 import os
 from collections.abc import Iterator, Sequence
 from copy import copy
-from pathlib import Path
 from typing import Final
 
 import click
 
 from importer.errors import JournalError, UsageError
-from importer.yamlfile import did_you_mean
 
 PREFIX: Final = "VISMA_IMPORT_"
 #: A mounted file that holds the journal's address, which holds a password.
@@ -61,6 +59,10 @@ def unheard(group: click.Group) -> list[str]:
     """Tell of each variable that looks like an option's and is none: a slip there would pass unseen."""
     known = {str(option.envvar) for _, option in options_of(group) if option.envvar} | {JOURNAL_FILE}
     found = sorted(name for name in os.environ if name.upper().startswith(PREFIX) and name.upper() not in known)
+    if not found:
+        return []
+    from importer.yamlfile import did_you_mean
+
     return [
         f"The environment variable {name} belongs to no option and does nothing. "
         f"{did_you_mean(name, sorted(known))}".rstrip()
@@ -105,13 +107,15 @@ def journal_address(context: click.Context, option: click.Parameter, given: str 
     source = context.get_parameter_source(option.name or "")
     if source is click.core.ParameterSource.ENVIRONMENT:
         raise UsageError(f"{option.envvar} and {JOURNAL_FILE} are both set. Set one of them.")
-    return _address(Path(file)) if given is None else given
+    return _address(file) if given is None else given
 
 
-def _address(file: Path) -> str:
+def _address(name: str) -> str:
+    from pathlib import Path
+
     from importer.target import read_secret
 
-    form = "Write into it one line such as postgresql+psycopg://USER:PASSWORD@HOST/DATABASE."
+    file, form = Path(name), "Write into it one line such as postgresql+psycopg://USER:PASSWORD@HOST/DATABASE."
     try:
         text = read_secret(file)
     except OSError as error:

@@ -6,6 +6,7 @@ from pathlib import Path
 from importer.cli import screen
 from importer.cli.inputs import Options, print_json
 from importer.cli.reporting import rebuild_report, report_folder
+from importer.cli.stream import printable
 from importer.errors import reason_of
 from importer.journal import Journal
 from importer.project import Project
@@ -51,7 +52,7 @@ def show_whole(whole: Whole, folder: Path | None, notes: Sequence[str], options:
         data["steps"] = [{name: of for name, of in step.items() if name != "documents"} for step in data["steps"]]
         print_json(data)
     out = screen.console(error=options.json)
-    out.rule(f"{screen.printable(whole.name)}: {len(whole.parts)} of {whole.steps} steps", align="left")
+    out.rule(f"{printable(whole.name)}: {len(whole.parts)} of {whole.steps} steps", align="left")
     for part in whole.parts:
         counts = {status: of.documents for status, of in count(part.outcomes).items() if of.documents}
         listed = ", ".join(f"{number:,} {status.value.replace('_', ' ')}" for status, number in counts.items())
