@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from end_to_end import ROOT, command, environment
+from end_to_end import ROOT, command, environment, invoice_rows, make_project
 
 from importer.model import Status
 
@@ -60,3 +60,12 @@ def test_the_statuses_of_history_are_those_of_documents(tmp_path: Path) -> None:
     assert f"Only runs with such a document: {', '.join(Status)}." in told
     assert [command("history", "--status", status, cwd=tmp_path)[0] for status in Status] == [3] * len(Status)
     assert command("history", "--status", "sent", cwd=tmp_path)[0] == 2
+
+
+def test_a_check_imports_no_database_and_no_connection(tmp_path: Path) -> None:
+    """What a check has no use for costs it nothing."""
+    project = make_project(tmp_path / "project", invoice_rows(3))
+    found = imported("check", "mapping.yaml", cwd=project)
+
+    unused = {"sqlalchemy", "sqlite3", "requests", "urllib3", "ssl", "oauthlib", "psutil", "asyncio", "babel"}
+    assert {name.partition(".")[0] for name in found} & unused == set()

@@ -3,15 +3,13 @@
 from collections.abc import Callable, Sequence, Set
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from importer.allowance import Allowed
 from importer.cli.inputs import Input, keep_workbook, pairs, read_input
 from importer.errors import MappingError, UsageError, WorkbookError
-from importer.journal import Journal
 from importer.mapping import Mapping
 from importer.mapping_file import name_of
-from importer.memory import numbers_of
 from importer.migration import Migration, is_migration, read_migration
 from importer.migration import Step as Declared
 from importer.model import Reference, Status
@@ -22,6 +20,9 @@ from importer.sequence import Planned, hold_together
 from importer.stop_rules import StopRules
 from importer.target import Target, choose
 from importer.yamlfile import did_you_mean, load
+
+if TYPE_CHECKING:
+    from importer.journal import Journal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,10 +146,12 @@ def with_references(task: Task, known: Callable[[int, Reference], bool] = lambda
     return replace(task, steps=tuple(steps))
 
 
-def referred(task: Task, journal: Journal | None, company: str) -> Task:
+def referred(task: Task, journal: "Journal | None", company: str) -> Task:
     """Return a task whose plans were held against each other and against what a journal knows of earlier runs."""
     if journal is None or task.migration is None:
         return with_references(task)
+    from importer.memory import numbers_of
+
     numbers = [numbers_of(journal, company, step.given.origins) for step in task.steps]
     return with_references(task, lambda place, reference: numbers[place](reference) is not None)
 
