@@ -9,21 +9,15 @@ the end every invoice is looked up in the sandbox's state, with the customer it 
 """
 
 import argparse
-import os
-import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
 from pathlib import Path
 
 import openpyxl
-
-sys.path.insert(0, str(Path(__file__).parents[1]))
-from end_to_end import environment
+from measuring import measure_program
 
 from importer.sandbox import inspect
 
@@ -61,15 +55,6 @@ steps:
 """
 #: A prime, so that neighbours in the one workbook are far apart in the other.
 _STRIDE = 7919
-
-
-@dataclass(frozen=True)
-class Measured:
-    """Hold what one command took."""
-
-    name: str
-    seconds: float
-    megabytes: float
 
 
 def old_number(place: int) -> str:
@@ -110,27 +95,6 @@ def _write(file: Path, headers: Sequence[str], rows: Sequence[Sequence[object]])
     book.save(file)
 
 
-def measure(name: str, folder: Path, *arguments: str, code: int = 0) -> Measured:
-    """Run the program to its end, which must have the exit code."""
-    with tempfile.TemporaryFile() as said:
-        began = time.perf_counter()
-        process = subprocess.Popen(
-            [sys.executable, "-m", "importer", *arguments],
-            cwd=folder,
-            env=environment(folder),
-            stdin=subprocess.DEVNULL,
-            stdout=said,
-            stderr=subprocess.STDOUT,
-        )
-        _, status, used = os.wait4(process.pid, 0)
-        seconds = time.perf_counter() - began
-        process.returncode = os.waitstatus_to_exitcode(status)
-        said.seek(0)
-        assert process.returncode == code, said.read().decode(errors="replace")[-4000:]
-    # Linux counts kilobytes, macOS bytes
-    return Measured(name, seconds, used.ru_maxrss / (1_000_000 if sys.platform == "darwin" else 1_000))
-
-
 def compare(folder: Path, customers: int, invoices: int) -> None:
     """See that the sandbox holds each document once, and each invoice on its customer."""
     state = folder / ".visma-import" / "sandbox"
@@ -164,8 +128,8 @@ def main() -> int:
         folder = Path(made)
         make(folder, given.customers, given.invoices)
         for name, arguments, code in commands:
-            took = measure(name, folder, *arguments, code=code)
-            print(f"{took.name:<14}{took.seconds:8.1f} s{took.megabytes:8.0f} MB", flush=True)
+            took = measure_program(folder, *arguments, code=code)
+            print(f"{name:<14}{took.seconds:8.1f} s{took.megabytes:8.0f} MB", flush=True)
             if name == "apply":
                 compare(folder, given.customers, given.invoices)
         compare(folder, given.customers, given.invoices)

@@ -9,6 +9,7 @@ comes the latency after its request, and nothing is checked: what is measured is
 import argparse
 import asyncio
 import sys
+import time
 from collections.abc import Callable
 from email.utils import formatdate
 from json import dumps, loads
@@ -23,6 +24,8 @@ class QuickApi:
     def __init__(self, latency_s: float) -> None:
         self.latency_s = latency_s
         self.documents: list[dict[str, Any]] = []
+        #: when the first and the last document came
+        self.first_at = self.last_at = 0.0
 
     async def converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Answer the requests of one connection."""
@@ -49,9 +52,11 @@ class QuickApi:
         if method == "POST":
             number = f"{len(self.documents) + 1:06}"
             self.documents.append(_read_form(number, loads(body)))
+            self.last_at = time.monotonic()
+            self.first_at = self.first_at or self.last_at
             return _http("201 Created", None, f"Location: /v1/customerinvoice/{number}\r\n")
         if path == "/count":
-            return _http("200 OK", {"documents": len(self.documents)})
+            return _http("200 OK", {"documents": len(self.documents), "seconds": self.last_at - self.first_at})
         return _http("200 OK", self._page(query))
 
     def _page(self, query: str) -> list[dict[str, Any]]:

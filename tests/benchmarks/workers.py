@@ -9,37 +9,18 @@ reads and checks the workbook, looks into the API before and after, and writes t
 """
 
 import argparse
-import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from datetime import date, datetime
+from datetime import date
 from pathlib import Path
 
-import sqlalchemy as sa
-
 sys.path.insert(0, str(Path(__file__).parents[1]))
-from databases import SERVER, journal_on, rows_of
-from end_to_end import TARGET, aim, environment, make_project
+from databases import SERVER, journal_on
+from end_to_end import TARGET, aim, make_project
+from measuring import measure_program, quick_api, settled
 
 #: More than this times the best possible is too slow.
 MOST = 1.10
-
-
-@contextmanager
-def quick_api(latency_s: float) -> Iterator[str]:
-    """Serve the stand-in for the API in a process of its own; yield its address."""
-    program = [sys.executable, str(Path(__file__).with_name("quick_api.py")), str(latency_s)]
-    with subprocess.Popen(program, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdin is not None
-        assert process.stdout is not None
-        try:
-            yield process.stdout.readline().strip()
-        finally:
-            process.stdin.close()
-            process.wait(10)
 
 
 def measure(database: str, documents: int, workers: int, latency_s: float) -> tuple[float, float]:
@@ -51,27 +32,8 @@ def measure(database: str, documents: int, workers: int, latency_s: float) -> tu
             project = make_project(folder / "project", rows)
             aim(project, address)
             command = ["run", "mapping.yaml", *TARGET, "--quiet", "--workers", str(workers), "--journal", journal]
-            began = time.perf_counter()
-            ran = subprocess.run(
-                [sys.executable, "-m", "importer", *command],
-                cwd=project,
-                env=environment(project),
-                capture_output=True,
-                text=True,
-                check=False,
-            )
-            whole = time.perf_counter() - began
-            assert ran.returncode == 0, ran.stdout + ran.stderr
-            return _sending(journal, documents), whole
-
-
-def _sending(journal: str, documents: int) -> float:
-    """Return the seconds from the first claim to the last settlement, once each document is accepted there."""
-    with rows_of(journal) as connection:
-        query = "SELECT count(*), min(claimed_at), max(settled_at) FROM attempt WHERE state = 'accepted'"
-        count, first, last = connection.execute(sa.text(query)).one()
-    assert count == documents, count
-    return (datetime.fromisoformat(last) - datetime.fromisoformat(first)).total_seconds()
+            whole = measure_program(project, *command).seconds
+            return settled(journal, documents)[0], whole
 
 
 def main() -> int:
