@@ -86,8 +86,7 @@ def exact_text(number: Decimal) -> Decimal | Fault:
     """
     if not number.is_finite():
         return Fault("not_finite", str(number), "The cell holds no finite number; type the number again.")
-    digits = "".join(map(str, number.as_tuple().digits)).strip("0")
-    if len(digits) <= _EXCEL_DIGITS and (not number or _SMALLEST < number.adjusted() < _EXCEL_DIGITS):
+    if _digits(number) <= _EXCEL_DIGITS and (not number or _SMALLEST < number.adjusted() < _EXCEL_DIGITS):
         return Decimal(plain(number.normalize())) if number else Decimal(0)
     double = float(number)
     found = exact(double)
@@ -103,7 +102,11 @@ def exact_text(number: Decimal) -> Decimal | Fault:
 
 def _digits(number: Decimal) -> int:
     """Count the digits of a decimal that are not zeros at its end."""
-    return len("".join(map(str, number.as_tuple().digits)).rstrip("0"))
+    digits = number.as_tuple().digits
+    count = len(digits)
+    while count and not digits[count - 1]:
+        count -= 1
+    return count
 
 
 def _too_many_digits(shown: str) -> Fault:

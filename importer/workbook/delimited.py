@@ -19,7 +19,7 @@ from importer.workbook.encoding import decode
 from importer.workbook.files import cannot_open
 from importer.workbook.layout import DELIMITERS, TextLayout
 from importer.workbook.serial import ERRORS, error_cell
-from importer.workbook.sheet import EMPTY, Table, Title
+from importer.workbook.sheet import EMPTY, Cell, Table, Title
 
 _SEPARATOR_LINE: Final = re.compile(r"sep=(.)\r?\n?", re.IGNORECASE)
 _MAX_TITLE: Final = 31
@@ -38,8 +38,33 @@ _LOCAL_ERRORS: Final = frozenset(
 _WORDS: Final = {"tab": "\t", "\\t": "\t"}
 #: How many records tell the delimiter.
 _TRIED: Final = 2_000
+#: How many texts are remembered.
+_REMEMBERED: Final = 100_000
 #: A record with the line it begins in, 1-based.
 _Record = tuple[int, list[str]]
+
+
+class _Texts(dict[str, str]):
+    """Hold each text of a file once, as far as it stands again soon; note whether any may be a formula."""
+
+    formulas = False
+
+    def __missing__(self, text: str) -> str:
+        if len(self) > _REMEMBERED:
+            self.clear()
+        self.formulas = self.formulas or text.startswith("=")
+        self[text] = text
+        return text
+
+
+class _Values(dict[str, Cell]):
+    """Hold what the texts of a file stand for."""
+
+    def __missing__(self, text: str) -> Cell:
+        if len(self) > _REMEMBERED:
+            self.clear()
+        cell = self[text] = (_value(text), None) if text else EMPTY
+        return cell
 
 
 class TextBook:
@@ -63,17 +88,19 @@ class TextBook:
 
     def table(self, title: str) -> Table:
         """Return the cells, once it is sure that no line has more or fewer of them than the header."""
-        records = list(self._records(str(self.layout.delimiter)))
+        texts = _Texts()
+        records = [
+            (line, list(map(texts.__getitem__, cells))) for line, cells in self._records(str(self.layout.delimiter))
+        ]
         self._refuse_ragged(records)
-        rows = [
-            (number, [(_value(cell), None) if cell else EMPTY for cell in cells])
+        values = _Values()
+        rows = (
+            (number, list(map(values.__getitem__, cells)))
             for number, (_line, cells) in enumerate(records, start=1)
             if any(cells)
-        ]
-        notes = list(self._notes)
-        quoted = sum(
-            cell.startswith("=") and _FORMULA_TEXT.fullmatch(cell) is not None for _, cells in records for cell in cells
         )
+        notes = list(self._notes)
+        quoted = texts.formulas and sum(_is_formula(cell) for _line, cells in records for cell in cells)
         if quoted:
             notes.append(
                 f'{quoted} cells are written as ="..."; they were read as the text between the quotation marks.'
@@ -198,6 +225,10 @@ def _without_separator_line(text: str) -> tuple[str, str | None]:
     """Take off the line `sep=;` that Excel understands and does not show."""
     match = _SEPARATOR_LINE.match(text)
     return (text[match.end() :], match[1]) if match else (text, None)
+
+
+def _is_formula(text: str) -> bool:
+    return text.startswith("=") and _FORMULA_TEXT.fullmatch(text) is not None
 
 
 def _value(text: str) -> CellValue:

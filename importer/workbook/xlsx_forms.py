@@ -9,7 +9,8 @@ from decimal import Decimal
 from functools import cached_property
 from typing import Any, Final
 
-from importer.values import cell_value
+from importer.model import CellValue
+from importer.values import cell_value, exact, exact_text
 from importer.workbook.sheet import Cell
 from importer.workbook.xlsx_parts import PLAIN_TEXT, Root, plain
 from importer.workbook.xlsx_walk import CELL, TEXT, VALUE, Walk, unescape
@@ -18,6 +19,7 @@ from importer.workbook.xlsx_walk import CELL, TEXT, VALUE, Walk, unescape
 ABSENT: Final[Cell] = (None, None)
 #: How many texts of a form are remembered: more than the rows of most sheets have, less than fill the memory.
 _REMEMBERED: Final = 100_000
+_is_decimal: Final = re.compile(r"-?[0-9]{1,400}(?:\.[0-9]{1,400})?(?:[eE][-+]?[0-9]{1,4})?").fullmatch
 #: Numbers that `exact` and `exact_text` give as they are written: at most 15 digits, no zero at the end of a fraction.
 _is_plain_number: Final = re.compile(
     r"-?(?:[1-9][0-9]{0,14}|(?=[0-9.]{3,16}\Z)(?:0|[1-9][0-9]*)\.[0-9]*[1-9])"
@@ -92,13 +94,18 @@ class Form(dict[str | None, Cell]):
         if text not in {"", "0"}:
             if self._texts:
                 return cell_value(unescape(text)), None
-            if self._number and _is_plain_number(text):
-                return Decimal(text), self._number_format
+            if self._number and _is_decimal(text):
+                return self._exact(text), self._number_format
             if self._shared and _is_index(text):
                 return cell_value(unescape(self._walk.shared_texts[int(text)])), None
         if self._slot is not None:
             self._slot.text = text
         return self._walk.lone_cell(self._node)
+
+    def _exact(self, text: str) -> CellValue:
+        if _is_plain_number(text):
+            return Decimal(text)
+        return exact_text(Decimal(text)) if {".", "E", "e"} & set(text) else exact(int(text))
 
     def _parsed(self, raw: str) -> Any:
         return self._around.root.element(self._start, self._example.format(raw), CELL)

@@ -91,6 +91,9 @@ def pieces(stream: IO[bytes], read: bytes, end: str, chunk: int = CHUNK) -> Iter
 
 def plain(raw: str) -> str | None:
     """Return a text for what stands between two tags, or None where only an XML parser can tell."""
+    # what can be printed is neither a control character nor no character at all
+    if raw.isprintable() and "&" not in raw and ">" not in raw:
+        return raw
     if not _is_plain_text(raw):
         return None
     if "&" in raw:
