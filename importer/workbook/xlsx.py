@@ -14,6 +14,7 @@ from importer.workbook.archive import opened_archive
 from importer.workbook.mark import report_mark
 from importer.workbook.sheet import Table, Title
 from importer.workbook.strict import transitional
+from importer.workbook.xlsx_parts import CHUNK
 from importer.workbook.xlsx_quick import rows
 from importer.workbook.xlsx_walk import Walk
 
@@ -22,7 +23,7 @@ from importer.workbook.xlsx_walk import Walk
 _CALCULATES: Final = re.compile(rb"""<(?:\w+:)?calcPr\b[^>]*\sfullCalcOnLoad=["'](?:1|true)["']""")
 _FORMULAS: Final = re.compile(rb"<(?:\w+:)?f[ />]")
 #: Shorter ones are in a float what stands in the file.
-_LONG_NUMBER: Final = re.compile(rb"<(?:\w+:)?v>([-+.0-9E]{17,})<")
+_LONG_NUMBER: Final = re.compile(rb"v>([-+.0-9E]{17,})<")
 
 
 class XlsxBook:
@@ -50,9 +51,16 @@ class XlsxBook:
 
     def certain(self, title: str) -> bool:
         """Tell at a glance that a sheet has no formula that may wait for its result, and no number that is too long."""
-        data = self._archive.read(_part(self._sheets[title]))
-        long = (Decimal(number.decode()) for number in _LONG_NUMBER.findall(data))
-        return not (_FORMULAS.search(data) or any(isinstance(exact_text(number), Fault) for number in long))
+        data = b""
+        with self._archive.open(_part(self._sheets[title])) as part:
+            while more := part.read(CHUNK):
+                data += more
+                if not _certain(data):
+                    return False
+                # what is looked for stands between two tags: from the last but one on it may go on
+                last = data.rfind(b"<")
+                data = data[max(data.rfind(b"<", 0, max(last, 0)), 0) :]
+        return True
 
 
 @contextmanager
@@ -69,6 +77,16 @@ def open_book(file: Path, name: str) -> Iterator[XlsxBook]:
         book: openpyxl.Workbook = load(transitional(archive))
         with closing(book):
             yield XlsxBook(book)
+
+
+def _certain(xml: bytes) -> bool:
+    # most have no formula, and two plain searches tell it in a tenth of the time
+    if (b"<f" in xml or b":f" in xml) and _FORMULAS.search(xml):
+        return False
+    try:
+        return not any(isinstance(exact_text(Decimal(long.decode())), Fault) for long in _LONG_NUMBER.findall(xml))
+    except ArithmeticError:
+        return False
 
 
 def _calculates_on_load(archive: zipfile.ZipFile) -> bool:
