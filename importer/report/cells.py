@@ -4,7 +4,7 @@ import re
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import IO, Any, Final
 from zipfile import ZIP_DEFLATED, ZipFile
 
 from openpyxl.writer.excel import ExcelWriter
@@ -28,12 +28,19 @@ def put_text(cell: Any, text: str) -> None:
     # Past the setter, which would look for a formula in the text.
     cell._value = shown
     cell.data_type = "s"
-    if shown.startswith(_FORMULA_STARTS):
+    if is_like_formula(shown):
         cell.quotePrefix = True
+
+
+def is_like_formula(text: str) -> bool:
+    """Tell whether a spreadsheet program would take a typed text for a formula."""
+    return text.startswith(_FORMULA_STARTS)
 
 
 def writable(text: str) -> str:
     """Return the text as a cell can hold it: cut to Excel's limit, without characters that XML has no place for."""
+    if text.isascii() and text.isprintable() and "_x" not in text and len(text) <= _LIMIT:
+        return text
     legal = _UNWRITABLE.sub("\ufffd", text.replace("\r\n", "\n").replace("\r", "\n"))
     # Excel reads _x0041_ as the letter A; _x005F_ stands for the underscore itself.
     return _ESCAPE.sub("_x005F_", _cut(legal))
@@ -51,13 +58,13 @@ def heading(value: object) -> str:
     return "" if value is None else clean_header(str(value))
 
 
-def save(book: Any, file: Path) -> None:
+def save(book: Any, file: Path | IO[bytes], compression: int = ZIP_DEFLATED) -> None:
     """Save a workbook.
 
     Raises: OSError, without the complaint that Python would print later of an archive that was left open.
     """
     book.properties.modified = datetime.now(UTC).replace(tzinfo=None)
-    archive = ZipFile(file, "w", ZIP_DEFLATED, allowZip64=True)
+    archive = ZipFile(file, "w", compression, allowZip64=True)
     try:
         ExcelWriter(book, archive).save()
     except OSError:

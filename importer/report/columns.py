@@ -1,6 +1,7 @@
 """Find the place of the report's own columns in the user's sheet, and make room for them there."""
 
 from collections.abc import Iterable, Sequence
+from collections.abc import Set as AbstractSet
 from copy import copy
 from dataclasses import dataclass
 from typing import Any, Final
@@ -13,6 +14,7 @@ from openpyxl.worksheet.table import TableColumn
 from importer.errors import WorkbookError
 from importer.report.cells import heading, put_text
 from importer.report.layout import LINE_POINTS, MAX_LINES, line_count
+from importer.workbook import LAST_ROW
 
 STATUS: Final = "Import status"
 NUMBER: Final = "Visma number"
@@ -32,6 +34,8 @@ class Columns:
     names: tuple[str, ...]
     #: the user's last column, whose looks ours take on
     neighbour: int
+    #: the columns of an earlier report, which were emptied
+    cleared: frozenset[int] = frozenset()
 
     @property
     def spots(self) -> tuple[int, int, int]:
@@ -88,17 +92,23 @@ def _drop_criteria(auto_filter: Any, spots: set[int]) -> None:
         ]
 
 
-def place_columns(sheet: Any, header_row: int, earlier: Sequence[str]) -> Columns:
+def place_columns(
+    sheet: Any, header_row: int, earlier: Sequence[str], keep: int = LAST_ROW, filled: AbstractSet[int] = frozenset()
+) -> Columns:
     """Write the headers of our columns: where an earlier report had them, else right of the user's last header.
+
+    `filled` are columns in which something stands below row `keep`; what the sheet has there says nothing of that.
 
     Raises: WorkbookError when the sheet has no room for them.
     """
+    cleared = frozenset(column for column, name in _headers(sheet, header_row).items() if name in earlier)
     stood = clear_columns(sheet, header_row, earlier)
     users = {column: name for column, name in _headers(sheet, header_row).items() if name}
     neighbour = max(users, default=1)
     kept = {role: stood[name] for role, name in zip(_WIDTHS, earlier, strict=False) if name in stood}
     missing = [role for role in _WIDTHS if role not in kept]
-    start = _free_columns(sheet, header_row, max([neighbour, *kept.values()]), len(missing)) if missing else 0
+    after = max([neighbour, *kept.values()])
+    start = _free_columns(sheet, header_row, after, len(missing), keep, filled) if missing else 0
     spots = kept | {role: start + offset for offset, role in enumerate(missing)}
     taken = {name.casefold() for name in users.values()}
     names = {role: _unique(role, taken) for role in _WIDTHS}
@@ -112,6 +122,7 @@ def place_columns(sheet: Any, header_row: int, earlier: Sequence[str]) -> Column
         message=spots[MESSAGE],
         names=tuple(names.values()),
         neighbour=neighbour,
+        cleared=cleared,
     )
 
 
@@ -119,12 +130,12 @@ def _headers(sheet: Any, header_row: int) -> dict[int, str]:
     return {cell.column: heading(cell.value) for cell in sheet[header_row] if not isinstance(cell, MergedCell)}
 
 
-def _free_columns(sheet: Any, header_row: int, after: int, wanted: int) -> int:
+def _free_columns(sheet: Any, header_row: int, after: int, wanted: int, keep: int, filled: AbstractSet[int]) -> int:
     """Return the first of some neighbouring columns in which nothing stands from the header down."""
-    taken = {
+    taken = filled | {
         column
         for (row, column), cell in sheet._cells.items()
-        if row >= header_row and (cell.value is not None or isinstance(cell, MergedCell))
+        if row >= header_row and ((cell.value is not None and row <= keep) or isinstance(cell, MergedCell))
     }
     for start in range(after + 1, _LAST_COLUMN - wanted + 2):
         if taken.isdisjoint(range(start, start + wanted)):
@@ -178,7 +189,7 @@ def _part(sheet: Any, entry: Any, low: int, high: int) -> Any:
 
 def let_filter(sheet: Any, header_row: int, columns: Columns, rows: Iterable[int]) -> None:
     """Let the user filter by our columns too: the sheet's own filter or table grows over them."""
-    last_row = max([header_row, *rows])
+    last_row = max(rows, default=header_row)
     area = (_first_column(sheet, header_row), header_row, max(columns.spots), last_row)
     tables = [table for table in sheet.tables.values() if _overlap(_bounds(table.ref), area)]
     if tables:

@@ -16,8 +16,9 @@ class Count:
 
 def count(outcomes: Iterable[Outcome]) -> dict[Status, Count]:
     """Count by status; a status that no document has is there with zeros."""
-    counts = {status: Count() for status in Status}
+    documents = dict.fromkeys(Status, 0)
+    rows = dict.fromkeys(Status, 0)
     for outcome in outcomes:
-        before = counts[outcome.status]
-        counts[outcome.status] = Count(documents=before.documents + 1, rows=before.rows + len(outcome.rows))
-    return counts
+        documents[outcome.status] += 1
+        rows[outcome.status] += len(outcome.rows)
+    return {status: Count(documents=documents[status], rows=rows[status]) for status in Status}

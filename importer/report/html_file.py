@@ -136,7 +136,7 @@ def _pressing(record: RunRecord) -> list[Status]:
 
 def style_of_page() -> str:
     """Return the page's style, the statuses in the colours that results.xlsx has."""
-    from importer.report.workbook_file import FILLS
+    from importer.report.looks import FILLS
 
     rules = [f".s-{status.value} {{ --fill: #{FILLS[status]}; --ink: {INKS[status]}; }}\n" for status in Status]
     return (_PAGE / "page.css").read_text(encoding="utf-8") + "".join(rules)

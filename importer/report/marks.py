@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from copy import copy
 from typing import Any, Final
 
-from openpyxl.cell.cell import MergedCell
+from openpyxl.cell.cell import Cell, MergedCell
 from openpyxl.comments import Comment
 from openpyxl.styles import PatternFill
 
@@ -23,24 +23,31 @@ _LINE: Final = 18
 _LETTERS_A_LINE: Final = 48
 
 
-def mark_cells(sheet: Any, header_row: int, problems: Iterable[Problem]) -> None:
+def mark_cells(
+    sheet: Any, header_row: int, problems: Iterable[Problem], keep: int | None = None
+) -> dict[int, set[int]]:
     """Fill each cell that a problem is about, and put what is wrong into a comment.
 
-    A comment of the user's own stays; the problem is then told beside the row only.
+    A comment of the user's own stays; the problem is then told beside the row only. Rows below `keep` are not on this
+    sheet: their comments are, and the columns of the cells to be filled there are returned by row.
     """
     columns = _columns(sheet, header_row)
     texts: dict[tuple[int, int], list[str]] = {}
     for problem in problems:
         for column in columns.get(problem.column or "", ()) if problem.row is not None else ():
             texts.setdefault((problem.row or 0, column), []).append(problem.message)
-    paint = _Paint(sheet)
+    paint = Paint(sheet)
+    elsewhere: dict[int, set[int]] = {}
     for count, ((row, column), messages) in enumerate(texts.items()):
-        cell = sheet.cell(row, column)
-        if isinstance(cell, MergedCell):
+        if isinstance(sheet._cells.get((row, column)), MergedCell):
             continue
-        paint.mark(cell)
-        if count < _MAX_COMMENTS and cell.comment is None:
-            cell.comment = _comment(messages)
+        if keep is None or row <= keep:
+            paint.mark(sheet.cell(row, column))
+        else:
+            elsewhere.setdefault(row, set()).add(column)
+        if count < _MAX_COMMENTS and sheet.cell(row, column).comment is None:
+            sheet.cell(row, column).comment = _comment(messages)
+    return elsewhere
 
 
 def _columns(sheet: Any, header_row: int) -> dict[str, list[int]]:
@@ -57,7 +64,7 @@ def _comment(messages: Sequence[str]) -> Comment:
     return Comment(text, AUTHOR, width=_WIDTH, height=(line_count(text, _LETTERS_A_LINE) + 1) * _LINE)
 
 
-class _Paint:
+class Paint:
     """Fill cells, with one style made for each look and shared by all cells that have it."""
 
     def __init__(self, sheet: Any) -> None:
@@ -91,8 +98,7 @@ def _is_mark(fill: Any) -> bool:
 
 def clear_marks(sheet: Any) -> None:
     """Take off the fills and comments of an earlier report; cells get the colour back that they had."""
-    fills = sheet.parent._fills
-    ours = {number for number, fill in enumerate(fills) if _is_mark(fill)}
+    ours = _marks(sheet)
     plain: dict[int, Any] = {}
     for cell in list(sheet._cells.values()):
         if isinstance(cell, MergedCell):
@@ -102,8 +108,28 @@ def clear_marks(sheet: Any) -> None:
         if cell.has_style and cell._style.fillId in ours:
             before = cell.style_id
             if before not in plain:
-                under = fills[cell._style.fillId].bgColor
-                hidden = under.type == "indexed" and under.indexed == _NO_COLOUR
-                cell.fill = PatternFill() if hidden else PatternFill("solid", fgColor=copy(under))
+                _take_off(cell)
                 plain[before] = cell._style
             cell._style = copy(plain[before])
+
+
+def plain_styles(sheet: Any) -> dict[int, int]:
+    """Return for each style of the workbook that marks a cell the one that the cell had before."""
+    found: dict[int, int] = {}
+    ours = _marks(sheet)
+    for number, style in enumerate(list(sheet.parent._cell_styles)):
+        if style.fillId in ours:
+            cell = Cell(sheet, row=1, column=1, style_array=style)
+            _take_off(cell)
+            found[number] = cell.style_id
+    return found
+
+
+def _marks(sheet: Any) -> set[int]:
+    return {number for number, fill in enumerate(sheet.parent._fills) if _is_mark(fill)}
+
+
+def _take_off(cell: Any) -> None:
+    under = cell.parent.parent._fills[cell._style.fillId].bgColor
+    hidden = under.type == "indexed" and under.indexed == _NO_COLOUR
+    cell.fill = PatternFill() if hidden else PatternFill("solid", fgColor=copy(under))

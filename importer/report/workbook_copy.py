@@ -5,17 +5,18 @@ calculated and give linked blank cells a text. Each of these is put right here.
 """
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from openpyxl.cell.cell import MergedCell
-from openpyxl.reader.excel import ExcelReader
 
 from importer.errors import WorkbookError
 from importer.model import Fault, RunRecord
 from importer.report import workbook_made
+from importer.report.streamed.reader import ExactReader, Streamed
 from importer.workbook import (
     UNREADABLE,
     Kind,
@@ -29,14 +30,14 @@ from importer.workbook import (
 )
 
 
-class _ExactReader(ExcelReader):
-    """Read a workbook without turning its day numbers into dates."""
+@dataclass(frozen=True, slots=True)
+class Copy:
+    """Hold the user's workbook, and what was left out of it."""
 
-    def read_worksheets(self) -> None:
-        book: Any = self.wb
-        book._date_formats = set()
-        book._timedelta_formats = set()
-        super().read_worksheets()
+    book: Any
+    streamed: Streamed
+    #: the shared texts of the workbook, where rows were left out
+    texts: Any = None
 
 
 def load(file: Path | None, record: RunRecord) -> Any:
@@ -46,19 +47,29 @@ def load(file: Path | None, record: RunRecord) -> Any:
 
     Raises: WorkbookError when it is not there, is not the one that was run, or cannot be read.
     """
+    return load_head(file, record, None).book
+
+
+def load_head(file: Path | None, record: RunRecord, least: int | None) -> Copy:
+    """Do the same without the rows of sheets that have more than `least`; None leaves nothing out.
+
+    Raises: WorkbookError as `load` does.
+    """
     if file is None or not file.is_file():
         raise WorkbookError(f"The copy of the workbook {record.workbook_name!r} is missing.")
     if sha256(file) != record.workbook_sha256:
         raise WorkbookError(f"{str(file)!r} is no longer the workbook {record.workbook_name!r} that was run.")
     with quiet(), legible(record):
         if _kind(file, record) is not Kind.XLSX:
-            return workbook_made.make(file, record)
-        book = _read(file, data_only=True)
+            return Copy(workbook_made.make(file, record), Streamed())
+        reader = _read(file, record, least, data_only=True)
+        book, streamed = reader.wb, reader.streamed
         _keep_digits(book)
-        with open_xlsx(file, record.workbook_name) as source:
-            _keep_faults(book, file, source)
-            _blank_links(book, source.book)
-        return book
+        if not streamed.sheets or streamed.doubtful or any(_linked(sheet, streamed) for sheet in book.worksheets):
+            with open_xlsx(file, record.workbook_name) as source:
+                _keep_faults(book, file, source, record, streamed)
+                _blank_links(book, source.book, streamed)
+        return Copy(book, streamed, reader.shared_strings)
 
 
 def _kind(file: Path, record: RunRecord) -> Kind:
@@ -88,37 +99,38 @@ def legible(record: RunRecord) -> Iterator[None]:
         raise WorkbookError(f"The workbook {record.workbook_name!r} cannot be copied ({reason(error)}).") from error
 
 
-def _read(file: Path, *, data_only: bool) -> Any:
+def _read(file: Path, record: RunRecord, least: int | None = None, *, data_only: bool) -> ExactReader:
     with opened_archive(file, file.name) as archive:
-        reader = _ExactReader(transitional(archive), data_only=data_only, keep_links=True, rich_text=True)
+        reader = ExactReader(transitional(archive), record, least, data_only=data_only)
         reader.read()
-        return reader.wb
+        return reader
 
 
-def _keep_faults(book: Any, file: Path, source: XlsxBook) -> None:
+def _keep_faults(book: Any, file: Path, source: XlsxBook, record: RunRecord, streamed: Streamed) -> None:
     """Put back what openpyxl does not hold, so that it is not taken for a value: formulas without a result, digits."""
     formulas = None
-    for title, number, column, fault in _faults(source):
+    titles = [title.text for title in source.titles if title.text not in streamed.sheets]
+    for title, number, column, fault in _faults(source, titles):
         cell = book[title].cell(number, column)
         if fault.code == "too_many_digits":
             _put_digits(cell, fault.shown)
         elif fault.code == "not_calculated":
-            formulas = formulas or _read(file, data_only=False)
+            formulas = formulas or _read(file, record, data_only=False).wb
             formula = formulas[title].cell(number, column).value
             if formula is not None:
                 cell.value = formula
 
 
-def _faults(source: XlsxBook) -> Iterator[tuple[str, int, int, Fault]]:
+def _faults(source: XlsxBook, titles: Iterable[str]) -> Iterator[tuple[str, int, int, Fault]]:
     """Yield the cells that could not be read, each with the title of its sheet, its row and its column."""
-    for title in source.titles:
-        if source.certain(title.text):
+    for title in titles:
+        if source.certain(title):
             continue
         with suppress(*UNREADABLE):  # what is wrong with other sheets keeps nobody from the report
-            for number, cells in source.table(title.text).rows:
+            for number, cells in source.table(title).rows:
                 for column, (value, _form) in enumerate(cells, start=1):
                     if isinstance(value, Fault):
-                        yield title.text, number, column, value
+                        yield title, number, column, value
 
 
 def _put_digits(cell: Any, digits: str) -> None:
@@ -127,19 +139,27 @@ def _put_digits(cell: Any, digits: str) -> None:
         cell._value, cell.data_type = digits, "n"
 
 
-def _blank_links(book: Any, stream: Any) -> None:
+def _linked(sheet: Any, streamed: Streamed) -> dict[tuple[int, int], Any]:
+    """Return the cells that hold the address that they lead to; those of rows that were left out are not written."""
+    part = streamed.sheets.get(sheet.title)
+    return {
+        spot: cell
+        for spot, cell in sheet._cells.items()
+        if cell.hyperlink and cell.value == (cell.hyperlink.target or cell.hyperlink.location)
+        if part is None or spot[0] <= part.keep
+    }
+
+
+def _blank_links(book: Any, stream: Any, streamed: Streamed) -> None:
     """Blank the linked cells again that openpyxl filled with the address they lead to."""
     for sheet in book.worksheets:
-        suspects = {
-            (cell.row, cell.column): cell
-            for cell in sheet._cells.values()
-            if cell.hyperlink and cell.value == (cell.hyperlink.target or cell.hyperlink.location)
-        }
+        suspects = _linked(sheet, streamed)
         if not suspects:
             continue
         source = stream[sheet.title]
         source.reset_dimensions()
-        for number, values in enumerate(source.iter_rows(values_only=True), start=1):
+        last = max(row for row, _ in suspects)
+        for number, values in enumerate(source.iter_rows(values_only=True, max_row=last), start=1):
             for spot, value in enumerate(values, start=1):
                 if value is not None:
                     suspects.pop((number, spot), None)

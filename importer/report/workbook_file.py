@@ -1,13 +1,11 @@
 """Write results.xlsx: the user's own workbook, each row with what became of it, and a summary."""
 
 from collections.abc import Iterator, Sequence
-from copy import copy
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from openpyxl.cell.cell import MergedCell
 from openpyxl.packaging.custom import StringProperty
-from openpyxl.styles import Alignment, Font, PatternFill
 
 from importer.errors import WorkbookError
 from importer.model import Outcome, Problem, RunRecord, Status
@@ -23,51 +21,113 @@ from importer.report.columns import (
     place_columns,
 )
 from importer.report.contents import Contents
-from importer.report.marks import clear_marks, mark_cells
+from importer.report.looks import FILLS, Looks
+from importer.report.marks import clear_marks, mark_cells, plain_styles
+from importer.report.streamed import package
+from importer.report.streamed.own_cells import OwnCells, Styles
+from importer.report.streamed.reader import STREAMED_ROWS
+from importer.report.streamed.row_pattern import NotUnderstood
+from importer.report.streamed.rows import Again, OurRows, Ours, Rows
 from importer.report.summary_sheet import add_summary
 from importer.report.words import row_message
-from importer.report.workbook_copy import legible, load, quiet
-from importer.workbook import REPORT_MARK, ReportMark, report_mark
+from importer.report.workbook_copy import Copy, legible, load_head, quiet
+from importer.workbook import LAST_ROW, REPORT_MARK, ReportMark, report_mark
 
-#: Soft fills, told apart in grey print by the bold words of what needs somebody's attention.
-FILLS: Final = {
-    Status.ACCEPTED: "E2EFDA",
-    Status.ALREADY_ACCEPTED: "EDF5E7",
-    Status.CHANGED: "FFF2CC",
-    Status.INVALID: "FCE4D6",
-    Status.FILTERED: "EDEDED",
-    Status.REJECTED: "F8CBAD",
-    Status.NOT_SENT: "DDEBF7",
-    Status.UNKNOWN: "FFE08A",
-}
-URGENT: Final = frozenset({Status.CHANGED, Status.INVALID, Status.REJECTED, Status.NOT_SENT, Status.UNKNOWN})
+__all__ = ["FILLS", "write"]
 
 
-def write(target: Path, told: Contents) -> None:
+def write(target: Path, told: Contents, *, least: int | None = STREAMED_ROWS) -> None:
     """Write a copy of the workbook with the outcomes beside its rows.
+
+    The rows of sheets with more than `least` are passed on as they stand, where their XML is understood.
 
     Raises: WorkbookError when there is no workbook to copy or it cannot be copied.
     """
-    record, outcomes = told.record, told.outcomes
-    book = load(told.workbook, record)
+    known = _Known()
+    while True:
+        try:
+            _write(target, told, least, known)
+        except NotUnderstood:
+            least = None
+        except Again as found:
+            known.learn(found)
+        else:
+            return
+
+
+class _Known:
+    """Hold what is known of sheets whose rows are passed on, beside what was seen at their beginning."""
+
+    def __init__(self) -> None:
+        #: columns of the run's sheet in which something stands
+        self.taken: set[int] = set()
+        #: the last column of a sheet, by its title
+        self.wide: dict[str, int] = {}
+
+    def learn(self, found: Again) -> None:
+        """Take note of what came to light."""
+        if found.taken is not None:
+            self.taken.add(found.taken)
+        if found.title:
+            self.wide[found.title] = found.wide
+
+
+def _write(target: Path, told: Contents, least: int | None, known: _Known) -> None:
+    record = told.record
+    copied = load_head(told.workbook, record, least)
+    book, streamed = copied.book, copied.streamed
     if record.sheet not in book.sheetnames:
         raise WorkbookError(f"The workbook {record.workbook_name!r} has no sheet {record.sheet!r}.")
     with quiet(), legible(record):
-        sheet = book[record.sheet]
-        mark = report_mark(book)
-        _take_off(book, mark, record)
-        earlier = mark.columns if mark and mark.sheet == sheet.title else ()
-        columns = place_columns(sheet, record.header_row, earlier)
+        ours = _fill(copied, told, known)
+        _show(book, book[record.sheet])
+        if not streamed.sheets or told.workbook is None:
+            save(book, target)
+            return
+        rows = {title: Rows(title, part, known.wide.get(title, 0)) for title, part in streamed.sheets.items()}
+        if ours is not None:
+            part = streamed.sheets[record.sheet]
+            rows[record.sheet] = OurRows(ours, record.sheet, part, known.wide.get(record.sheet, 0))
+        package.save(book, target, told.workbook, streamed, rows)
+
+
+def _fill(copied: Copy, told: Contents, known: _Known) -> Ours | None:
+    """Write into the workbook all that it holds; return what is left for the rows that are passed on."""
+    record, outcomes, book = told.record, told.outcomes, copied.book
+    sheet, part = book[record.sheet], copied.streamed.sheets.get(record.sheet)
+    mark = report_mark(book)
+    plain = plain_styles(sheet) if part and mark and mark.sheet == sheet.title else {}
+    _take_off(book, mark, record)
+    merged = len(sheet.merged_cells.ranges)
+    earlier = mark.columns if mark and mark.sheet == sheet.title else ()
+    columns = place_columns(sheet, record.header_row, earlier, part.keep if part else LAST_ROW, known.taken)
+    if part is None:
         _Writer(sheet, columns).write(outcomes)
-        mark_cells(sheet, record.header_row, _problems(record, outcomes))
-        let_filter(sheet, record.header_row, columns, (row for outcome in outcomes for row in outcome.rows))
-        summary = add_summary(book, told)
-        if isinstance(record, CheckRecord):
-            add_check(book[summary], record)
-        value = ReportMark(sheet=sheet.title, columns=columns.names, summary=summary).dump()
-        book.custom_doc_props.append(StringProperty(name=REPORT_MARK, value=value))
-        _show(book, sheet)
-        save(book, target)
+    elif len(sheet.merged_cells.ranges) != merged:
+        raise NotUnderstood("merged cells in the report's columns")
+    marks = mark_cells(sheet, record.header_row, _problems(record, outcomes), part.keep if part else None)
+    let_filter(sheet, record.header_row, columns, (row for outcome in outcomes for row in outcome.rows))
+    _sum_up(book, told, columns)
+    if part is None:
+        return None
+    styles = Styles(sheet)
+    return Ours(
+        columns=columns,
+        cells=OwnCells(styles, columns, outcomes),
+        styles=styles,
+        marks=marks,
+        plain=plain,
+        texts=copied.texts,
+    )
+
+
+def _sum_up(book: Any, told: Contents, columns: Columns) -> None:
+    record = told.record
+    summary = add_summary(book, told)
+    if isinstance(record, CheckRecord):
+        add_check(book[summary], record)
+    value = ReportMark(sheet=record.sheet, columns=columns.names, summary=summary).dump()
+    book.custom_doc_props.append(StringProperty(name=REPORT_MARK, value=value))
 
 
 def _problems(record: RunRecord, outcomes: Sequence[Outcome]) -> Iterator[Problem]:
@@ -106,12 +166,12 @@ def _show(book: Any, sheet: Any) -> None:
 
 
 class _Writer:
-    """Fill our columns, with one style made for each look and shared by all cells that have it."""
+    """Fill our columns."""
 
     def __init__(self, sheet: Any, columns: Columns) -> None:
         self.sheet = sheet
         self.columns = columns
-        self._styles: dict[tuple[int, Status, int], Any] = {}
+        self._looks = Looks(columns)
 
     def write(self, outcomes: Sequence[Outcome]) -> None:
         """Write what became of each row of each document."""
@@ -127,23 +187,8 @@ class _Writer:
         cell = self.sheet.cell(row, column)
         if isinstance(cell, MergedCell):
             return
-        neighbour = self.sheet.cell(row, self.columns.neighbour)
-        key = (neighbour.style_id, status, column)
-        if key not in self._styles:
-            self._style(cell, neighbour, status)
-            self._styles[key] = cell._style
-        cell._style = copy(self._styles[key])
+        self._looks.give(cell, self.sheet.cell(row, self.columns.neighbour), status)
         put_text(cell, text)
-
-    def _style(self, cell: Any, neighbour: Any, status: Status) -> None:
-        base = neighbour.font
-        bold = cell.column == self.columns.status and status in URGENT
-        cell.font = Font(name=base.name, sz=base.sz, family=base.family, scheme=base.scheme, b=bold)
-        cell.border = copy(neighbour.border)
-        cell.alignment = Alignment(vertical=neighbour.alignment.vertical, wrap_text=cell.column == self.columns.message)
-        cell.number_format = "@"
-        if cell.column == self.columns.status:
-            cell.fill = PatternFill("solid", fgColor=FILLS[status])
 
     def _fit(self, row: int, message: str) -> None:
         wanted = message_height(message)

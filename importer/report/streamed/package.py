@@ -1,0 +1,121 @@
+"""Save a workbook that openpyxl holds without the rows of its large sheets, and put these in."""
+
+import re
+import zipfile
+from collections import deque
+from collections.abc import Iterable, Iterator
+from collections.abc import Mapping as Dictionary
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from io import BytesIO
+from pathlib import Path
+from typing import Any, Final
+
+from openpyxl.styles.stylesheet import write_stylesheet
+from openpyxl.utils import get_column_letter
+from openpyxl.xml.constants import ARC_CONTENT_TYPES, ARC_SHARED_STRINGS, ARC_STYLE, ARC_WORKBOOK_RELS, REL_NS
+from openpyxl.xml.constants import SHARED_STRINGS as TEXTS_TYPE
+from openpyxl.xml.functions import tostring
+
+from importer.report.cells import save as save_book
+from importer.report.streamed.reader import Streamed
+from importer.report.streamed.row_pattern import NotUnderstood
+from importer.report.streamed.rows import Rows
+from importer.report.streamed.sheet_part import CHUNK, chunks
+from importer.workbook import opened_archive, transitional
+from importer.workbook.xlsx import calculates_on_load
+
+#: Three times as fast as what zlib does by itself, and a fifth larger.
+_LEVEL: Final = 1
+#: As many pieces wait to be packed.
+_WAITING: Final = 4
+#: A part that may get larger than the archive's plain form holds, in bytes.
+_LARGE: Final = 1 << 30
+_ROW: Final = re.compile(rb'<row r="([0-9]+)"')
+_DIMENSION: Final = re.compile(rb'(<dimension ref=)"[A-Z0-9:]+"')
+_SHEET_DATA: Final = re.compile(rb"<sheetData ?/>|<sheetData>(.*)</sheetData>", re.DOTALL)
+_LINKS: Final = {
+    ARC_CONTENT_TYPES: (b"</Types>", f'<Override PartName="/{ARC_SHARED_STRINGS}" ContentType="{TEXTS_TYPE}"/>'),
+    ARC_WORKBOOK_RELS: (
+        b"</Relationships>",
+        f'<Relationship Id="sharedTexts" Target="sharedStrings.xml" Type="{REL_NS}/sharedStrings"/>',
+    ),
+}
+
+
+def save(book: Any, target: Path, file: Path, streamed: Streamed, rows: Dictionary[str, Rows]) -> None:
+    """Save a workbook with the rows that were left out of it when it was loaded from a file, by the title of the sheet.
+
+    Raises: NotUnderstood, Again, or OSError.
+    """
+    held = BytesIO()
+    save_book(book, held, zipfile.ZIP_STORED)
+    paths = {book[title].path[1:]: title for title in streamed.sheets}
+    with (
+        zipfile.ZipFile(held) as saved,
+        _opened(file) as source,
+        zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED, compresslevel=_LEVEL) as archive,
+    ):
+        if ARC_SHARED_STRINGS in saved.namelist():
+            raise NotUnderstood("texts are shared that are not the user's")
+        for name in saved.namelist():
+            if name in paths:
+                size = source.getinfo(streamed.paths[paths[name]]).file_size
+                pieces = _sheet(saved.read(name), source, paths[name], streamed, rows[paths[name]])
+                _write(archive, name, pieces, large=size > _LARGE)
+            elif name != ARC_STYLE:
+                archive.writestr(name, _linked(name, saved.read(name)) if streamed.texts else saved.read(name))
+        if streamed.texts:
+            size = source.getinfo(streamed.texts).file_size
+            _write(archive, ARC_SHARED_STRINGS, _read(source, streamed.texts), large=size > _LARGE)
+        # last, since rows make styles of their own
+        archive.writestr(ARC_STYLE, tostring(write_stylesheet(book)))
+
+
+@contextmanager
+def _opened(file: Path) -> Iterator[zipfile.ZipFile]:
+    with opened_archive(file, file.name) as archive, zipfile.ZipFile(transitional(archive)) as source:
+        yield source
+
+
+def _linked(name: str, data: bytes) -> bytes:
+    """Return a part that lists the others with the shared texts among them."""
+    if name not in _LINKS:
+        return data
+    end, link = _LINKS[name]
+    return data.replace(end, link.encode() + end)
+
+
+def _read(source: zipfile.ZipFile, path: str) -> Iterator[bytes]:
+    with source.open(path) as part:
+        while data := part.read(CHUNK):
+            yield data
+
+
+def _sheet(saved: bytes, source: zipfile.ZipFile, title: str, streamed: Streamed, rows: Rows) -> Iterator[bytes]:
+    """Yield a sheet: what openpyxl holds of it, and between that the rows that were left out."""
+    found = _SHEET_DATA.search(saved)
+    if found is None:
+        raise NotUnderstood("openpyxl writes sheets in another form")
+    kept = found[1] or b""
+    later = next((row.start() for row in _ROW.finditer(kept) if int(row[1]) > streamed.sheets[title].keep), len(kept))
+    area = f"A1:{get_column_letter(rows.last_column)}{rows.last_row}"
+    yield _DIMENSION.sub(rb'\1"%b"' % area.encode(), saved[: found.start()], count=1)
+    # cells of later rows are there for their comments and links alone
+    yield b"<sheetData>" + kept[:later]
+    with source.open(streamed.paths[title]) as part:
+        doubtful = calculates_on_load(source)
+        yield from rows.passed(chunks(part, streamed.sheets[title], zeros_doubtful=doubtful))
+    yield b"</sheetData>" + saved[found.end() :]
+
+
+def _write(archive: zipfile.ZipFile, name: str, pieces: Iterable[bytes], *, large: bool) -> None:
+    """Pack pieces in a thread of its own, while the next are made: zlib does not hold the interpreter."""
+    waiting: deque[Future[int]] = deque()
+    with archive.open(name, "w", force_zip64=large) as part, ThreadPoolExecutor(1) as pool:
+        for piece in pieces:
+            waiting.append(pool.submit(part.write, piece))
+            if len(waiting) > _WAITING:
+                waiting.popleft().result()
+        for left in waiting:
+            left.result()

@@ -1,0 +1,255 @@
+"""Add the report's own cells to rows that are passed on as they stand."""
+
+import re
+from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Mapping as Dictionary
+from dataclasses import dataclass
+from functools import lru_cache
+from html import unescape
+from typing import Any, Final
+
+from openpyxl.utils import get_column_letter
+
+from importer.report.columns import Columns, message_height
+from importer.report.marks import Paint
+from importer.report.streamed.own_cells import OwnCells, Style, Styles
+from importer.report.streamed.row_pattern import CELL, NotUnderstood, cells_of, is_filled, row_pattern
+from importer.report.streamed.sheet_part import SheetPart
+from importer.workbook import LAST_ROW
+
+_ATTRIBUTE: Final = re.compile(rb' ([A-Za-z0-9:]+)="([^"]*)"')
+_TEXT: Final = re.compile(rb"<t[^<>]*>([^<]*)</t>")
+_PLACE: Final = re.compile(rb' t="s"><v>([0-9]+)</v>')
+
+
+class Again(Exception):  # noqa: N818 - not an error: the report is begun anew with what is known now
+    """Say what came to light of a sheet only among its rows."""
+
+    def __init__(self, *, taken: int | None = None, title: str = "", wide: int = 0) -> None:
+        super().__init__()
+        #: a column of the run's sheet in which something stands
+        self.taken = taken
+        #: a sheet, and its last column
+        self.title = title
+        self.wide = wide
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ours:
+    """Say what the report adds to the rows of a sheet, and what it takes off."""
+
+    columns: Columns
+    cells: OwnCells
+    styles: Styles
+    #: columns of cells that have problems, by row
+    marks: Dictionary[int, Collection[int]]
+    #: for each style that an earlier report marked a cell with, the one that the cell had
+    plain: Dictionary[int, int]
+    #: the shared texts of the workbook, if there are any
+    texts: Any
+
+
+class Rows:
+    """Pass the rows of one sheet on."""
+
+    def __init__(self, title: str, part: SheetPart, wide: int = 0) -> None:
+        self.last_column = max(part.wide, wide)
+        self.last_row = part.last_row
+        self._title = title
+        self._number = part.keep
+        self._pattern, self._told = self._made()
+
+    def _made(self) -> tuple[re.Pattern[bytes], int]:
+        return row_pattern((), None, self.last_column)
+
+    def passed(self, chunks: Iterable[bytes]) -> Iterator[bytes]:
+        """Yield the rows, some at a time.
+
+        Raises: NotUnderstood, or Again.
+        """
+        for chunk in chunks:
+            end = 0
+            rows: list[bytes] = []
+            for found in self._pattern.finditer(chunk):
+                if found.start() != end:
+                    break
+                end = found.end()
+                self._follow(found)
+                self._add(rows, found)
+            if end != len(chunk):
+                raise NotUnderstood("rows in another form")
+            yield b"".join(rows)
+        yield self._last()
+
+    def _follow(self, found: re.Match[bytes]) -> None:
+        number = int(found["n"])
+        if not self._number < number <= LAST_ROW:
+            raise NotUnderstood("rows out of order")
+        self._number = number
+        if found["right"]:
+            columns = [column for column, _ in cells_of(found["right"])]
+            if columns[0] <= self._told:
+                raise NotUnderstood("cells out of order")
+            if columns[-1] > self.last_column:
+                raise Again(title=self._title, wide=columns[-1])
+
+    def _add(self, rows: list[bytes], found: re.Match[bytes]) -> None:
+        kept, high, _ = _attributes(found["a"])
+        rows.append(b'<row r="%b"%b%b>%b%b</row>' % (found["n"], kept, high, found["g0"] or b"", found["right"] or b""))
+
+    def _last(self) -> bytes:
+        return b""
+
+
+class OurRows(Rows):
+    """Pass the rows of the run's own sheet on, with what became of them."""
+
+    def __init__(self, ours: Ours, title: str, part: SheetPart, wide: int = 0) -> None:
+        self._ours = ours
+        self._special = sorted({*ours.columns.spots, *ours.columns.cleared})
+        super().__init__(title, part, max(wide, *ours.columns.spots))
+        groups = self._pattern.groupindex
+        self._parts = [groups["g0"]]
+        for place, column in enumerate(self._special, start=1):
+            self._parts += [groups[f"c{column}"], groups[f"g{place}"]]
+        self._told_rows = ours.cells.rows
+        self._simple = self._special == list(ours.columns.spots)
+        #: rows of which something is to be said, the next one last
+        self._coming = sorted({*ours.cells.rows, *ours.marks}, reverse=True)
+        self.last_row = max([self.last_row, *self._coming[:1]])
+        if self._coming and self._coming[-1] <= part.keep:
+            raise NotUnderstood("outcomes of rows above the data")
+        self._paint = Paint(ours.styles.cell(1).parent)
+        self._painted: dict[Style, bytes] = {}
+        ids = b"|".join(str(style).encode() for style in ours.plain)
+        self._marked = re.compile(rb'(<c r="[A-Z]{1,3}[0-9]+" s=")(' + ids + rb')"')
+
+    def _made(self) -> tuple[re.Pattern[bytes], int]:
+        return row_pattern(self._special, self._ours.columns.neighbour, self.last_column)
+
+    def passed(self, chunks: Iterable[bytes]) -> Iterator[bytes]:
+        """Yield the rows, some at a time, without the marks of an earlier report.
+
+        Raises: NotUnderstood, or Again.
+        """
+        yield from super().passed(map(self._unmarked, chunks) if self._ours.plain else chunks)
+
+    def _unmarked(self, chunk: bytes) -> bytes:
+        return self._marked.sub(lambda found: b'%b%d"' % (found[1], self._ours.plain[int(found[2])]), chunk)
+
+    def _add(self, rows: list[bytes], found: re.Match[bytes]) -> None:
+        coming = self._coming
+        while coming and coming[-1] < self._number:
+            rows.append(self._missing(coming.pop()))
+        if coming and coming[-1] == self._number:
+            coming.pop()
+        number = self._number
+        first, *parts = found.group(*self._parts)
+        if self._simple and number in self._told_rows and number not in self._ours.marks and not any(parts):
+            rows.append(self._beside(found, first))
+            return
+        parts = [first, *parts, found["right"]]
+        rows.append(self._whole(number, found["n"], found["a"], parts, _number_of(found["s"])))
+
+    def _beside(self, found: re.Match[bytes], first: bytes | None) -> bytes:
+        """Return a row in whose special columns nothing stands, with our cells there."""
+        digits = found["n"]
+        line = self._ours.cells.line(self._number, digits, _number_of(found["s"]))
+        kept, high, height = _attributes(found["a"])
+        wanted = self._ours.cells.height
+        if wanted is not None and (height is None or wanted > height):
+            high = _high(wanted)
+        return b'<row r="%b"%b%b>%b%b%b</row>' % (digits, kept, high, first or b"", line, found["right"] or b"")
+
+    def _last(self) -> bytes:
+        return b"".join(map(self._missing, reversed(self._coming)))
+
+    def _missing(self, number: int) -> bytes:
+        """Return a row that the sheet does not hold: a blank one."""
+        return self._whole(number, b"%d" % number, b"", [b""] * (2 * len(self._special) + 2), None)
+
+    def _whole(self, number: int, digits: bytes, raw: bytes, parts: list[bytes | None], beside: Style) -> bytes:
+        kept, high, height = _attributes(raw)
+        before = height
+        if number in self._told_rows or any(parts[1:-1]):
+            height = self._fill(number, digits, parts, beside, height)
+        if height != before:
+            high = _high(height) if height else b""
+        content = b"".join(filter(None, parts))
+        if number in self._ours.marks:
+            content = self._painted_cells(digits, content, self._ours.marks[number])
+        return b'<row r="%b"%b%b>%b</row>' % (digits, kept, high, content)
+
+    def _fill(
+        self, number: int, digits: bytes, parts: list[bytes | None], beside: Style, height: float | None
+    ) -> float | None:
+        """Put our cells in the places of the special columns; return the height that the row gets."""
+        columns = self._ours.columns
+        standing = dict(zip(self._special, parts[1::2], strict=False))
+        for column, cell in standing.items():
+            if cell and column in columns.cleared:
+                height = self._shrunk(cell, height)
+                standing[column] = None
+            elif cell and is_filled(cell):
+                raise Again(taken=column)
+        if number in self._told_rows:
+            styles = tuple(_style(standing[column]) for column in columns.spots)
+            standing |= self._ours.cells.cells(number, digits, beside, styles)
+            wanted = self._ours.cells.height
+            height = height if wanted is None else max(wanted, height or 0)
+        parts[1::2] = [standing[column] for column in self._special] + parts[2 * len(self._special) + 1 :: 2]
+        return height
+
+    def _shrunk(self, cell: bytes, height: float | None) -> float | None:
+        """Return the height of a row without an earlier report's text, which it was as high as."""
+        if height is None:
+            return None
+        found, place = _TEXT.search(cell), _PLACE.search(cell)
+        text = unescape(found[1].decode()) if found else self._ours.texts[int(place[1])] if place else ""
+        return None if isinstance(text, str) and message_height(text) == height else height
+
+    def _painted_cells(self, digits: bytes, content: bytes, columns: Collection[int]) -> bytes:
+        cells = {column: found[0] for column, found in cells_of(content)}
+        for column in columns:
+            found = CELL.match(cells.get(column, b""))
+            style = self._painted_style(column, None if found is None else found[2] or b"")
+            end = b"/>" if found is None else found[3]
+            cells[column] = b'<c r="%b%b" s="%b"%b' % (get_column_letter(column).encode(), digits, style, end)
+        return b"".join(cells[column] for column in sorted(cells))
+
+    def _painted_style(self, column: int, style: Style) -> bytes:
+        if style not in self._painted:
+            cell = self._ours.styles.cell(column, style)
+            self._paint.mark(cell)
+            self._painted[style] = b"%d" % cell.style_id
+        return self._painted[style]
+
+
+def _high(height: float) -> bytes:
+    return b' ht="%b" customHeight="1"' % str(height).encode()
+
+
+def _number_of(style: Style) -> Style:
+    return style[4:-1] if style else style
+
+
+def _style(cell: bytes | None) -> Style:
+    found = CELL.match(cell) if cell else None
+    return None if found is None else found[2] or b""
+
+
+@lru_cache(maxsize=4096)
+def _attributes(raw: bytes) -> tuple[bytes, bytes, float | None]:
+    """Return a row's attributes as they are passed on, those of its height, and its height in points.
+
+    Attributes of other namespaces are none of openpyxl's, and the cells that a row spans are others now.
+    """
+    kept, high, height = b"", b"", None
+    for found in _ATTRIBUTE.finditer(raw):
+        if found[1] == b"ht":
+            height = float(found[2])
+        if found[1] in {b"ht", b"customHeight"}:
+            high += found[0]
+        elif b":" not in found[1] and found[1] != b"spans":
+            kept += found[0]
+    return kept, high, height

@@ -1,0 +1,390 @@
+"""A large sheet is passed on row by row, and the report is the one that a small sheet gets."""
+
+import re
+import shutil
+import zipfile
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import time
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import openpyxl
+import pytest
+from report_both_ways import both, is_streamed, write
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from openpyxl.comments import Comment
+from openpyxl.formatting.rule import CellIsRule
+from openpyxl.styles import Alignment, Border, Font, PatternFill, Side
+from openpyxl.worksheet.datavalidation import DataValidation
+from openpyxl.worksheet.table import Table
+from report_book import INVALID, OUTCOMES, ROWS, day, edit_xml, make_workbook, record_of, rows_of
+
+from importer.grouping import causes
+from importer.model import Outcome, Problem, Status
+from importer.report.checked import check_record
+from importer.workbook import read
+
+FILES = Path(__file__).parent / "files"
+SHEET = "xl/worksheets/sheet1.xml"
+
+
+def told(row: int, status: Status = Status.REJECTED, message: str = "Refused.", **more: Any) -> Outcome:
+    return Outcome(position=row, key=str(row), status=status, rows=(row,), message=message, **more)
+
+
+def wrong(row: int, column: str = "Amount", *others: str) -> Outcome:
+    problems = tuple(
+        Problem(sheet="Invoices", row=row, column=name, value="x", code="required", message=f"{name} is not right.")
+        for name in (column, *others)
+    )
+    return Outcome(position=row, key=str(row), status=Status.INVALID, rows=(row,), problems=problems)
+
+
+def again(file: Path, edit: Callable[[Any], None] | None = None) -> Path:
+    """Return a report as a user hands it in again, saved by openpyxl."""
+    book = openpyxl.load_workbook(file, rich_text=True)
+    if edit:
+        edit(book["Invoices"])
+    copy = file.with_name(f"again-{file.name}")
+    book.save(copy)
+    return copy
+
+
+def test_only_a_sheet_above_the_size_is_streamed(tmp_path: Path) -> None:
+    """The size is a number of rows, headers counted out."""
+    file = make_workbook(tmp_path)
+    assert is_streamed(write(file, tmp_path / "a.xlsx", OUTCOMES, record_of(file), 2))
+    assert not is_streamed(write(file, tmp_path / "b.xlsx", OUTCOMES, record_of(file), 3))
+
+
+def test_a_plain_sheet_gets_the_same_report(tmp_path: Path) -> None:
+    """Status, number and message stand beside the rows, and the summary at the end."""
+    both(make_workbook(tmp_path), OUTCOMES)
+
+
+@pytest.mark.parametrize("name", ["exceljs", "libreoffice", "sheetjs", "xlsxwriter"])
+def test_workbooks_of_other_programs_get_the_same_report(name: str, tmp_path: Path) -> None:
+    """What Excel's rivals write is passed on: shared texts, calculated texts, errors, dates, booleans, spans."""
+    file = tmp_path / "book.xlsx"
+    shutil.copy(FILES / f"{name}.xlsx", file)
+    before = read(file)
+    outcomes = [
+        told(row.number, status, "x " * 30 * turn, number=f"000{turn}")
+        for turn, (row, status) in enumerate(zip(before.rows, Status, strict=False))
+    ]
+    quick, _ = both(file, outcomes, sheet=before.name)
+    width = len(before.headers)
+    cells = [(*row.cells, *[None] * width)[:width] for row in before.rows]
+    assert [row.cells[:width] for row in read(quick, sheet=before.name).rows] == cells
+
+
+def test_what_may_not_be_calculated_goes_the_other_way(tmp_path: Path) -> None:
+    """Formulas without a result are told from zeros by the way that reads cells."""
+    file = tmp_path / "book.xlsx"
+    shutil.copy(FILES / "xlsxwriter-hard.xlsx", file)
+    both(file, [told(2), told(3)], streamed=False, sheet=read(file).name)
+
+
+def test_looks_and_everything_around_the_rows_stay(tmp_path: Path) -> None:
+    """Widths, heights, hidden rows, outlines, panes, rules, lists, comments, links and merged cells."""
+
+    def edit(sheet: Any) -> None:
+        sheet.column_dimensions["B"].width = 33
+        sheet.row_dimensions[3].hidden = True
+        sheet.row_dimensions[2].height = 40
+        sheet.row_dimensions[4].outlineLevel = 1
+        sheet.freeze_panes = "B2"
+        sheet["A2"].comment = Comment("look here", "me")
+        sheet["E4"].comment = Comment("blank, but look", "me")
+        sheet["B3"].hyperlink = "http://example.com/a"
+        sheet["C1"].hyperlink = "http://example.com/c"
+        sheet["C1"].value = "Amount"
+        sheet.merge_cells("A10:D11")
+        sheet.merge_cells("D3:E3")
+        sheet["A10"], sheet["F9"] = "below", "far"
+        sheet.conditional_formatting.add("C2:C4", CellIsRule(operator="lessThan", formula=["0"], font=Font(b=True)))
+        rule = DataValidation(type="list", formula1='"a,b"')
+        rule.add("E2:E4")
+        sheet.add_data_validation(rule)
+        sheet.parent.create_sheet("Notes")["A1"] = "mine"
+        sheet.parent.create_sheet("Empty").sheet_state = "hidden"
+
+    both(make_workbook(tmp_path, edit), [*OUTCOMES, told(9), told(10)], rows_read=5)
+
+
+def test_our_cells_take_the_looks_of_their_row(tmp_path: Path) -> None:
+    """Fonts, borders and places of the user's last cell, also where it is blank, merged or styled as a whole row."""
+
+    def edit(sheet: Any) -> None:
+        sheet["E2"].font = Font(name="Arial", sz=9, i=True)
+        sheet["E2"].border = Border(bottom=Side(style="thin"))
+        sheet["E3"].alignment = Alignment(vertical="top", wrap_text=True)
+        sheet["E4"].fill = PatternFill("solid", fgColor="00FF00")
+        sheet["E5"].border = Border(left=Side(style="thick"))
+        sheet["E6"].font = Font(name="Arial", sz=20)
+        sheet.merge_cells("D5:D6")
+        sheet["G2"].fill = PatternFill("solid", fgColor="0000FF")
+        sheet["H3"].number_format = "0.00"
+        sheet.row_dimensions[4].font = Font(b=True)
+
+    rows = (*ROWS, ("1003", "1", 5, None, "merged"), ("1004", "1", 5, None, None))
+    both(make_workbook(tmp_path, edit, rows), [told(row, number="=1") for row in range(2, 7)])
+
+
+@pytest.mark.parametrize(
+    "text", ["=1+1", "+47", "-", "@x", "\ttab", " blank before", "a\nb", "<&>\"'", "æøå €", "_x0041_"]
+)
+def test_any_text_of_ours_is_written_the_same(text: str, tmp_path: Path) -> None:
+    """No text of ours becomes a formula or breaks the XML."""
+    both(make_workbook(tmp_path), [told(2, message=text, number=text), told(3, Status.ACCEPTED, "", number=text)])
+
+
+def test_rows_are_as_high_as_their_messages(tmp_path: Path) -> None:
+    """A row grows to its message, and never shrinks below the height that the user gave it."""
+
+    def edit(sheet: Any) -> None:
+        sheet.row_dimensions[2].height = 15
+        sheet.row_dimensions[3].height = 300
+
+    outcomes = [told(row, message="word " * count) for row, count in ((2, 30), (3, 30), (4, 3000))]
+    both(make_workbook(tmp_path, edit), outcomes)
+
+
+def test_rows_that_the_file_does_not_hold_are_told(tmp_path: Path) -> None:
+    """Blank rows between the others and after them get their status too."""
+    rows = (ROWS[0], ROWS[1], (None,), (None,), ROWS[2])
+    outcomes = [told(row, Status.FILTERED, "The row is blank.") for row in (3, 4, 6, 9)] + [wrong(8), told(2)]
+    both(make_workbook(tmp_path, rows=rows), outcomes, rows_read=6)
+
+
+def test_rows_above_the_headers_stay(tmp_path: Path) -> None:
+    """They are no data, and the header row may be anywhere."""
+    moved = [replace(outcome, rows=tuple(row + 3 for row in outcome.rows), problems=()) for outcome in OUTCOMES]
+    both(make_workbook(tmp_path, above=3), moved, header_row=4)
+
+
+@pytest.mark.parametrize("spot", ["F4", "G3", "H2", "J4", "GZ3"])
+def test_notes_right_of_the_table_stay(spot: str, tmp_path: Path) -> None:
+    """Our columns stand where nothing stands in any row, however late that comes to light."""
+
+    def edit(sheet: Any) -> None:
+        sheet[spot] = "a note"
+        sheet["F2"].fill = PatternFill("solid", fgColor="0000FF")
+
+    both(make_workbook(tmp_path, edit), [told(2), told(4)])
+
+
+def test_bad_cells_are_marked_the_same(tmp_path: Path) -> None:
+    """Filled cells, plain ones, absent ones, merged ones, and those with a comment of the user's own."""
+
+    def edit(sheet: Any) -> None:
+        sheet["C2"].fill = PatternFill("solid", fgColor="00FF00")
+        sheet["C3"].comment = Comment("mine", "me")
+        sheet.merge_cells("A3:B3")
+
+    outcomes = [wrong(2, "Amount", "Date"), wrong(3, "Amount", "Customer", "Invoice no"), wrong(4, "Text"), wrong(9)]
+    both(make_workbook(tmp_path, edit), outcomes, rows_read=4)
+
+
+def test_the_report_of_a_check_is_the_same(tmp_path: Path) -> None:
+    """What is wrong with the whole file stands on the summary, and its cells are marked."""
+    file = make_workbook(tmp_path)
+    held = (Problem(row=1, column="Date", code="no_column", message="No."), Problem(code="totals", message="Differs."))
+    record = check_record(record_of(file), held, tuple(causes(held, ROWS[0])), ())
+    both(file, [wrong(3)], record)
+
+
+def test_a_report_of_a_report_is_the_same(tmp_path: Path) -> None:
+    """Columns, marks, heights and the summary of the first report go, whichever way it was written."""
+
+    def edit(sheet: Any) -> None:
+        sheet["D3"].fill = PatternFill("solid", fgColor="00FF00")
+        sheet.row_dimensions[3].height = 22
+
+    outcomes = [wrong(2), wrong(3, "Date"), told(4, message="long " * 60)]
+    for first in both(make_workbook(tmp_path, edit), outcomes):
+        for file in (first, again(first)):
+            quick, _ = both(file, [told(row, message="short") for row in (2, 3, 4)], run_id="second")
+            assert rows_of(quick) == rows_of(tmp_path / "invoices.xlsx")
+
+
+def test_columns_of_an_earlier_report_are_found_where_the_user_moved_them(tmp_path: Path) -> None:
+    """Also with columns of his own between them and a copy of one of them."""
+
+    def edit(sheet: Any) -> None:
+        sheet.delete_cols(8)
+        sheet.insert_cols(1)
+        sheet["A1"], sheet["I1"], sheet["I3"], sheet["J1"], sheet["J3"] = (
+            "New",
+            "Late",
+            "yes",
+            "Import status",
+            "copied",
+        )
+
+    first, _ = both(make_workbook(tmp_path), OUTCOMES)
+    both(again(first, edit), [told(2), told(3)], run_id="second")
+
+
+def test_an_earlier_report_on_another_sheet_is_taken_off(tmp_path: Path) -> None:
+    """Its sheet is read cell by cell then."""
+
+    def edit(sheet: Any) -> None:
+        other = sheet.parent.create_sheet("Credit notes")
+        other.append(["Invoice no"])
+        other.append(["9"])
+
+    second = make_workbook(tmp_path, edit)
+    first, _ = both(second, [wrong(2), *OUTCOMES[1:]])
+    both(again(first), [told(2)], sheet="Credit notes", run_id="second")
+
+
+def test_other_large_sheets_are_passed_on_too(tmp_path: Path) -> None:
+    """They leave as they came, wherever they stand."""
+
+    def edit(sheet: Any) -> None:
+        other = sheet.parent.create_sheet("Before", 0)
+        for number in range(30):
+            other.append([number, f"text {number}", None, number / 3, number % 2 == 0])
+        other["ZZ9"] = "far"
+        other["B3"].comment = Comment("mine", "me")
+        other.row_dimensions[4].height = 44
+
+    both(make_workbook(tmp_path, edit), OUTCOMES)
+
+
+def test_a_table_of_excel_grows(tmp_path: Path) -> None:
+    """The filter is the table's."""
+    both(make_workbook(tmp_path, lambda sheet: sheet.add_table(Table(displayName="T", ref="A1:E4"))), OUTCOMES)
+
+
+def test_formulas_leave_as_their_values(tmp_path: Path) -> None:
+    """Numbers, texts, blanks, errors and shared formulas."""
+    file = make_workbook(tmp_path)
+    edit_xml(file, SHEET, "<v>75</v>", "<f>70+5</f><v>75</v>")
+    edit_xml(file, SHEET, '<c r="E2" t="inlineStr">.*?</c>', '<c r="E2" t="str"><f>"a"&amp;B2</f><v>a&lt;b </v></c>')
+    edit_xml(file, SHEET, '<c r="E3" t="inlineStr">.*?</c>', '<c r="E3" t="str"><f>A9</f><v></v></c>')
+    edit_xml(file, SHEET, '<c r="B2" t="inlineStr">.*?</c>', '<c r="B2" t="e"><f t="shared" si="0"/><v>#N/A</v></c>')
+    edit_xml(file, SHEET, '<c r="B3" t="inlineStr">.*?</c>', '<c r="B3" t="b"><f ca="1">TRUE()</f><v>1</v></c>')
+    quick, _ = both(file, OUTCOMES)
+    assert rows_of(quick) == rows_of(file)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "replacement"),
+    [
+        ("<v>75</v>", "<f>70+5</f>"),
+        ("<v>75</v>", '<f t="array" ref="C4:C5">1</f><v>1</v>'),
+        ('<row r="3">', '<!-- a comment --><row r="3">'),
+        ('<row r="3">', "<row>"),
+        ('<c r="C3"', "<c"),
+        ('<c r="C4"', '<c cm="1" r="C4"'),
+        ("<v>75</v>", "<v>75</v><extLst/>"),
+        ('<c r="E2" t="inlineStr"><is><t>First</t></is></c>', '<c r="E2" t="d"><v>2025-01-27</v></c>'),
+        ("<t>First</t>", "<r><rPr><b/></rPr><t>bold</t></r><r><t> plain</t></r>"),
+        ("<t>First</t>", "<t><![CDATA[<v>]]></t>"),
+        ('(<c r="A3".*?</c>)(<c r="B3".*?</c>)', r"\2\1"),
+        ('(<row r="3">.*?</row>)(<row r="4">.*?</row>)', r"\2\1"),
+    ],
+)
+def test_xml_that_is_not_understood_goes_the_other_way(pattern: str, replacement: str, tmp_path: Path) -> None:
+    """No guess is made: openpyxl reads such a sheet cell by cell."""
+    file = make_workbook(tmp_path)
+    edit_xml(file, SHEET, pattern, replacement)
+    both(file, OUTCOMES, streamed=False)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "replacement"),
+    [
+        ("<row ", "\n  <row "),
+        ("</row>", "\n</row>\n"),
+        ("</c>", "</c> "),
+        ('<row r="3">', '<row r="3" spans="1:5" ht="22.5" customHeight="1" hidden="1" x:y="1">'),
+        ("<worksheet ", '<?xml version="1.0" encoding="UTF-8" standalone="yes"?><worksheet '),
+        ("<t>First</t>", '<t>x t="str"/> &#233; &gt; ]] r="A1"</t>'),
+        ("<t>First</t>", "<t></t>"),
+        ("<v>75</v>", "<v>0.30000000000000004</v>"),
+        ("<v>75</v>", "<v>-7.5E-7</v>"),
+        ("<(/?)(?=[a-z])", r"<\1x:"),
+    ],
+)
+def test_xml_of_many_kinds_is_understood(pattern: str, replacement: str, tmp_path: Path) -> None:
+    """Blanks between elements, attributes of other namespaces, prefixes and long numbers change nothing."""
+    file = make_workbook(tmp_path)
+    edit_xml(file, SHEET, pattern, replacement)
+    if "x:" in replacement:
+        edit_xml(file, SHEET, 'xmlns="', 'xmlns:x="http://schemas.openxmlformats.org/spreadsheetml/2006/main" xmlns="')
+    quick, _ = both(file, OUTCOMES)
+    assert rows_of(quick) == rows_of(file)
+
+
+CELLS = st.one_of(
+    st.none(),
+    st.integers(-(10**12), 10**12),
+    st.decimals(-(10**6), 10**6, places=3).map(Decimal),
+    st.floats(allow_nan=False, allow_infinity=False, width=32),
+    st.booleans(),
+    st.datetimes(day(1901, 1, 1), day(2100, 1, 1)),
+    st.times().map(lambda found: time(found.hour, found.minute)),
+    st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Cs"]), max_size=12),
+    st.sampled_from(["0101", "=1+1", " x ", "#N/A", "a\nb", "1e5", "<v>1</v>"]),
+)
+STYLES = st.sampled_from(["", "font", "fill", "format", "border"])
+TABLE = st.lists(st.lists(st.tuples(CELLS, STYLES), max_size=7), min_size=2, max_size=8)
+
+
+def styled(cell: Any, style: str) -> None:
+    if style == "font":
+        cell.font = Font(name="Arial", sz=9)
+    elif style == "fill":
+        cell.fill = PatternFill("solid", fgColor="00FF00")
+    elif style == "format":
+        cell.number_format = "#,##0.000"
+    elif style == "border":
+        cell.border = Border(bottom=Side(style="thin"))
+
+
+@settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck))
+@given(TABLE, st.data())
+def test_any_sheet_gets_the_same_report_both_ways(
+    tmp_path_factory: pytest.TempPathFactory, table: list[list[tuple[Any, str]]], data: st.DataObject
+) -> None:
+    """Whatever cells, looks and outcomes there are, and again with the report of the report."""
+    folder = tmp_path_factory.mktemp("any")
+
+    def edit(sheet: Any) -> None:
+        for number, cells in enumerate(table, start=2):
+            for column, (value, style) in enumerate(cells, start=1):
+                cell = sheet.cell(number, column)
+                cell.value = value
+                if isinstance(value, str) and value.startswith(("=", "#")):
+                    cell.data_type = "s"
+                styled(cell, style)
+
+    file = make_workbook(folder, edit, (ROWS[0],))
+    for run in range(2):
+        rows = sorted(data.draw(st.sets(st.integers(2, len(table) + 3), min_size=1)))
+        outcomes = [
+            wrong(row, data.draw(st.sampled_from(ROWS[0])))
+            if status is Status.INVALID
+            else told(row, status, data.draw(st.sampled_from(["", "short", "long " * 40, "=x"])))
+            for row, status in zip(rows, data.draw(st.permutations(list(Status) * 3)), strict=False)
+        ]
+        if any(isinstance(cell, float | int | Decimal | str) for row in table for cell, _ in row):
+            file, _ = both(file, outcomes, run_id=f"run {run}")
+
+
+def test_values_stand_in_the_file_as_they_stood(tmp_path: Path) -> None:
+    """The digits of a number and the characters of a text are the very same."""
+    file = make_workbook(tmp_path)
+    raw = ["0.30000000000000004", "1.0E3", "45684.567488425928"]
+    edit_xml(file, SHEET, "<v>-250.5</v>", f"<v>{raw[0]}</v>")
+    edit_xml(file, SHEET, "<v>0.1</v>", f"<v>{raw[1]}</v>")
+    edit_xml(file, SHEET, "<v>75</v>", f"<v>{raw[2]}</v>")
+    quick, _ = both(file, [replace(INVALID, problems=())])
+    with zipfile.ZipFile(quick) as archive:
+        assert re.findall(r'<c r="C[234]"[^>]*><v>([^<]*)</v>', archive.read(SHEET).decode()) == raw
