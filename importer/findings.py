@@ -95,7 +95,7 @@ def hidden_rows(mapping: Mapping, sheet: Sheet) -> list[Problem]:
 
 def row_list(rows: Iterable[Row | int]) -> str:
     """Write row numbers briefly, such as `rows 3, 5-9`."""
-    numbers = {row if isinstance(row, int) else row.number for row in rows}
+    numbers = tuple(sorted({row if isinstance(row, int) else row.number for row in rows}))
     texts = [f"{first}" if first == last else f"{first}-{last}" for first, last in spans(numbers)]
     more = f" and {len(texts) - 8} more places" if len(texts) > 8 else ""  # noqa: PLR2004 - fits on one line
     return ("row " if len(numbers) == 1 else "rows ") + ", ".join(texts[:8]) + more

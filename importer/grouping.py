@@ -150,6 +150,8 @@ def causes(problems: Iterable[Problem], headers: Sequence[str | None]) -> list[C
 def spans(numbers: Iterable[int]) -> list[tuple[int, int]]:
     """Return the first and the last of each unbroken row of numbers."""
     found: list[tuple[int, int]] = []
+    if isinstance(numbers, tuple) and numbers and numbers == tuple(range(numbers[0], numbers[-1] + 1)):
+        return [(numbers[0], numbers[-1])]
     for number in sorted(set(numbers)):
         if found and number == found[-1][1] + 1:
             found[-1] = found[-1][0], number

@@ -17,7 +17,7 @@ from importer.report import write_report
 from importer.report.checked import CheckRecord, check_record
 from importer.report.contents import Contents, contents, refusals
 from importer.report.counts import count
-from importer.report.json_file import results
+from importer.report.json_file import whole
 from importer.report.words import NOTICE, result
 from importer.run import first_outcomes
 from importer.send import now_utc
@@ -96,7 +96,7 @@ def conclude(
 ) -> None:
     """Print how a run ended: for programs on stdout, and for people."""
     if options.json:
-        print_json({name: value for name, value in results(record, outcomes).items() if name != "documents"})
+        print_json(whole(record, outcomes))
     show_end(record, outcomes, folder, notes, options, given)
 
 

@@ -161,26 +161,28 @@ def _data(record: RunRecord, ordered: Sequence[Outcome], found: Sequence[Trouble
         for position in one.positions:
             causes.setdefault(position, []).append(place)
     places = {status: place for place, status in enumerate(Status)}
-    documents = [
-        [
-            [edge for span in spans(outcome.rows) for edge in span],
-            None if outcome.key is None else legible(outcome.key),
-            places[outcome.status],
-            legible(outcome.number or ""),
-            legible(document_message(outcome)),
-            _sent(outcome),
-            causes.get(outcome.position, []),
-        ]
-        for outcome in ordered
-    ]
+    documents = ",".join(
+        _document(outcome, places[outcome.status], causes.get(outcome.position, [])) for outcome in ordered
+    )
     pressing = _pressing(record)
     statuses = [{"name": status.value, "label": label(status), "pressing": status in pressing} for status in Status]
-    return _inert({"shown": SHOWN, "fold": _FOLD, "statuses": statuses, "documents": documents})
+    head = json.dumps({"shown": SHOWN, "fold": _FOLD, "statuses": statuses}, ensure_ascii=False, separators=(",", ":"))
+    return _inert(f'{head[:-1]},"documents":[{documents}]}}')
 
 
-def _inert(data: object) -> str:
-    """Write JSON that nothing in it can end or begin an element of the page."""
-    text = json.dumps(data, ensure_ascii=False, separators=(",", ":"))
+def _document(outcome: Outcome, place: int, causes: list[int]) -> str:
+    """Write a document as a list of JSON."""
+    text = json.encoder.encode_basestring
+    rows = ",".join(f"{first},{last}" for first, last in spans(outcome.rows))
+    key = "null" if outcome.key is None else text(legible(outcome.key))
+    number, message = text(legible(outcome.number or "")), text(legible(document_message(outcome)))
+    return (
+        f"[[{rows}],{key},{place},{number},{message},{text(_sent(outcome))},{json.dumps(causes) if causes else '[]'}]"
+    )
+
+
+def _inert(text: str) -> str:
+    """Write JSON so that nothing in it can end or begin an element of the page."""
     for char in "<>&\u2028\u2029":
         text = text.replace(char, f"\\u{ord(char):04x}")
     return text

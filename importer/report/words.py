@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping as Dictionary
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Final
 
 from importer.allowance import allowed_in, in_words
@@ -29,6 +30,8 @@ _READY: Final = "It is ready to be sent. Nothing to do."
 PRESSING: Final = (Status.UNKNOWN, Status.CHANGED, Status.REJECTED, Status.INVALID, Status.NOT_SENT)
 #: What a reader cannot see, or what no page and no XML may hold; line ends and tabs are none of it.
 _UNSEEN: Final = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]")
+#: A time as the journal writes it; what is less than a second is not shown.
+_USUAL_TIME: Final = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2})(?:\.[0-9]{1,6})?Z")
 _EXITS: Final = {
     0: "Every document was accepted, already accepted or filtered.",
     1: "A mistake in the program ended the run. Run again, and report the mistake.",
@@ -140,14 +143,22 @@ def first_sentence(text: str) -> tuple[str, str]:
 
 def moment(text: str) -> str:
     """Write a time of the journal as people read it, in UTC; a text that is no time stays as it is."""
+    usual = _USUAL_TIME.fullmatch(text)
+    return _moment(f"{usual[1]}Z" if usual else text) or text
+
+
+@lru_cache(maxsize=1_000)
+def _moment(text: str) -> str:
     try:
         return f"{datetime.fromisoformat(text).astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
     except ValueError:
-        return text
+        return ""
 
 
 def legible(text: str) -> str:
     """Return a text with unseen characters written as the escapes of Python's strings; line ends are plain."""
+    if text.isascii() and text.isprintable():
+        return text
     return _UNSEEN.sub(lambda found: repr(found[0])[1:-1], text.replace("\r\n", "\n").replace("\r", "\n"))
 
 
@@ -161,6 +172,8 @@ def equation(rows_read: int, rows: Sequence[int]) -> str:
 
 def document_message(outcome: Outcome) -> str:
     """Return everything that is to be said of a document, each problem with its row."""
+    if not outcome.problems:
+        return outcome.message or ("" if outcome.status is Status.ACCEPTED else MEANINGS[outcome.status])
     told = [outcome.message]
     for problem in outcome.problems:
         place = f"Row {problem.row}, " if problem.row is not None and len(outcome.rows) > 1 else ""
@@ -200,6 +213,8 @@ def _were(count: int) -> str:
 
 def row_message(outcome: Outcome, row: int) -> str:
     """Return what the user reads beside one row of a document."""
+    if not outcome.problems:
+        return document_message(outcome)
     own = [problem for problem in outcome.problems if problem.row in {row, None}]
     lines = [outcome.message, *(problem_text(problem) for problem in own)]
     if outcome.status is Status.INVALID and not own:
