@@ -12,7 +12,6 @@ from typing import Any
 
 import openpyxl
 import pytest
-from report_both_ways import both, is_streamed, write
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from openpyxl.comments import Comment
@@ -21,6 +20,7 @@ from openpyxl.styles import Alignment, Border, Font, PatternFill, Side
 from openpyxl.worksheet.datavalidation import DataValidation
 from openpyxl.worksheet.table import Table
 from report_book import INVALID, OUTCOMES, ROWS, day, edit_xml, make_workbook, record_of, rows_of
+from report_both_ways import both, is_streamed, write
 
 from importer.grouping import causes
 from importer.model import Outcome, Problem, Status
