@@ -14,10 +14,10 @@ from openpyxl.utils import column_index_from_string, get_column_letter
 #: As many columns are told one by one; of cells right of them the order is looked at afterwards.
 _TOLD: Final = 200
 _TEXT: Final = (
-    rb"[^<&\x00-\x08\x0b\x0c\x0e-\x1f]*"
-    rb"(?:&(?:amp|lt|gt|quot|apos|#[0-9]+|#x[0-9A-Fa-f]+);[^<&\x00-\x08\x0b\x0c\x0e-\x1f]*)*"
+    rb"[^<&\x00-\x08\x0b\x0c\x0e-\x1f]*+"
+    rb"(?:&(?:amp|lt|gt|quot|apos|#[0-9]+|#x[0-9A-Fa-f]+);[^<&\x00-\x08\x0b\x0c\x0e-\x1f]*+)*"
 )
-_NUMBER: Final = rb"-?[0-9]+(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?"
+_NUMBER: Final = rb"-?[0-9]++(?:\.[0-9]++)?(?:[eE][-+]?[0-9]++)?"
 _BLANK: Final = rb" ?/>|></c>"
 _REST: Final = (
     rb"(?:" + _BLANK + rb"|><v>" + _NUMBER + rb"</v></c>"
