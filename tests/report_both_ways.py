@@ -11,9 +11,21 @@ from openpyxl.cell.cell import MergedCell
 from openpyxl.cell.rich_text import CellRichText
 from report_book import record_of
 
-from importer.model import Outcome, RunRecord
+from importer.model import Outcome, Problem, RunRecord, Status
 from importer.report import workbook_file
 from importer.report.contents import contents
+
+
+def told(row: int, status: Status = Status.REJECTED, message: str = "Refused.", **more: Any) -> Outcome:
+    return Outcome(position=row, key=str(row), status=status, rows=(row,), message=message, **more)
+
+
+def wrong(row: int, column: str = "Amount", *others: str) -> Outcome:
+    problems = tuple(
+        Problem(sheet="Invoices", row=row, column=name, value="x", code="required", message=f"{name} is not right.")
+        for name in (column, *others)
+    )
+    return Outcome(position=row, key=str(row), status=Status.INVALID, rows=(row,), problems=problems)
 
 
 def write(file: Path, target: Path, outcomes: Sequence[Outcome], record: RunRecord, least: int | None) -> Path:
@@ -142,3 +154,30 @@ def _cell(cell: Any) -> Any:
     names = ("quotePrefix", "font", "fill", "border", "alignment", "protection")
     looks = {name: " ".join(re.findall(r"(\S+=(?!None)[^,]+)", repr(getattr(cell, name)))) for name in names}
     return {"value": shown, "note": note, "link": link, **looks, "format": cell.number_format}
+
+
+def share_texts(file: Path) -> Path:
+    """Save a workbook as Excel does: texts stand in a part of their own, and cells name their places there."""
+    with zipfile.ZipFile(file) as archive:
+        parts = {name: archive.read(name).decode() for name in archive.namelist()}
+    texts: dict[str, int] = {}
+
+    def place(found: re.Match[str]) -> str:
+        return f' t="s"><v>{texts.setdefault(found[1], len(texts))}</v></c>'
+
+    for name, text in list(parts.items()):
+        if name.startswith("xl/worksheets/sheet"):
+            parts[name] = re.sub(r' t="inlineStr"><is>(.*?)</is></c>', place, text, flags=re.DOTALL)
+    space = 'xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"'
+    parts["xl/sharedStrings.xml"] = f"<sst {space}>" + "".join(f"<si>{text}</si>" for text in texts) + "</sst>"
+    kind = "application/vnd.openxmlformats-officedocument.spreadsheetml.sharedStrings+xml"
+    listed = f'<Override PartName="/xl/sharedStrings.xml" ContentType="{kind}"/></Types>'
+    relation = "http://schemas.openxmlformats.org/officeDocument/2006/relationships/sharedStrings"
+    linked = f'<Relationship Id="texts" Target="sharedStrings.xml" Type="{relation}"/></Relationships>'
+    parts["[Content_Types].xml"] = parts["[Content_Types].xml"].replace("</Types>", listed)
+    parts["xl/_rels/workbook.xml.rels"] = parts["xl/_rels/workbook.xml.rels"].replace("</Relationships>", linked)
+    shared = file.with_name(f"shared-{file.name}")
+    with zipfile.ZipFile(shared, "w") as archive:
+        for name, text in parts.items():
+            archive.writestr(name, text)
+    return shared

@@ -5,7 +5,8 @@ counts         documents and rows by status
 words          what statuses, exit codes and problems mean
 json_file      results.json
 troubles       what has one cause, together
-workbook_file  results.xlsx: workbook_copy loads, columns makes room, cells writes, summary_sheet sums up
+workbook_file  results.xlsx: workbook_copy loads, columns makes room, cells writes, looks colours, summary_sheet sums up
+streamed       the same of large sheets, whose rows are passed on instead of loaded
 workbook_made  the workbook for it where the run's was no .xlsx
 html_file      results.html, made of the files in page
 junit_file     results.junit.xml

@@ -21,8 +21,6 @@ from importer.workbook.xlsx import is_certain
 STREAMED_ROWS: Final = 5_000
 #: No row of a sheet takes less, in bytes.
 _LEAST_ROW: Final = 20
-#: Of fewer shared texts, in bytes, all are read.
-_FEW_TEXTS: Final = 1_000_000
 
 
 @dataclass(kw_only=True)
@@ -52,14 +50,13 @@ class ExactReader(ExcelReader):
         self._least = least
 
     def read_strings(self) -> None:
-        """Read the shared texts; many of them only once it is known which are wanted."""
+        """Read the shared texts; where rows may be left out, only once it is known which are wanted."""
         package: Any = self.package
         found = package.find(SHARED_STRINGS)
         if found is not None and self._least is not None:
             self.streamed.texts = found.PartName[1:]
-            if self.archive.getinfo(self.streamed.texts).file_size > _FEW_TEXTS:
-                return
-        super().read_strings()
+        else:
+            super().read_strings()
 
     def read_worksheets(self) -> None:
         """Read the sheets."""
@@ -68,7 +65,7 @@ class ExactReader(ExcelReader):
         book._timedelta_formats = set()
         if self._least is not None:
             others = self._leave_out(self._least)
-            if self.streamed.texts and not self.shared_strings:
+            if self.streamed.texts:
                 self._read_texts(self.streamed.texts, others)
         super().read_worksheets()
 
