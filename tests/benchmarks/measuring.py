@@ -1,12 +1,10 @@
 """Measure commands: how long each took, how much memory it held, what the API saw of it and what the journal says."""
 
 import json
-import os
 import statistics
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,6 +17,8 @@ import sqlalchemy as sa
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from databases import rows_of
 from end_to_end import environment
+
+_METER = Path(__file__).with_name("meter.py")
 
 
 @dataclass(frozen=True)
@@ -34,24 +34,23 @@ class Measured:
 
 def measure(command: Sequence[str | Path], folder: Path, env: Mapping[str, str], code: int = 0) -> Measured:
     """Run a command to its end, which must have the exit code."""
-    with tempfile.TemporaryFile() as said:
-        began = time.perf_counter()
-        process = subprocess.Popen(
-            [str(part) for part in command],
+    with tempfile.TemporaryDirectory() as made:
+        file = Path(made) / "measured"
+        meter = [sys.executable, "-I", "-S", str(_METER), str(file)]
+        process = subprocess.run(
+            [*meter, *map(str, command)],
             cwd=folder,
             env=dict(env),
             stdin=subprocess.DEVNULL,
-            stdout=said,
+            stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+            check=False,
         )
-        _, status, used = os.wait4(process.pid, 0)
-        seconds = time.perf_counter() - began
-        process.returncode = os.waitstatus_to_exitcode(status)
-        said.seek(0)
-        told = said.read().decode(errors="replace")
-    assert process.returncode == code, told[-4000:]
-    # Linux counts kilobytes, macOS bytes
-    return Measured(seconds, used.ru_maxrss / (1_000_000 if sys.platform == "darwin" else 1_000), told)
+        assert process.returncode == code, process.stdout[-4000:]
+        seconds, memory = file.read_text(encoding="utf-8").split()
+    return Measured(float(seconds), float(memory) / 1_000_000, process.stdout)
 
 
 def measure_program(folder: Path, *arguments: str, code: int = 0) -> Measured:
