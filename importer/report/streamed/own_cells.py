@@ -15,6 +15,13 @@ from importer.report.words import row_message
 #: A style as a cell of the file has it: None where there is no cell, empty where it has the first style.
 Style = bytes | None
 _BLANK, _TYPED, _LIKE_FORMULA = range(3)
+#: A shorter text of letters and digits is written as it is.
+_SHORT: Final = 100
+
+
+def number_of(attribute: Style) -> Style:
+    """Return the style that a cell's attribute names."""
+    return attribute[4:-1] if attribute else attribute
 
 
 class Styles:
@@ -57,19 +64,24 @@ class OwnCells:
         self._columns = columns
         self._looks = Looks(columns)
         self._forms: dict[tuple[Any, ...], tuple[bytes, bytes, bytes]] = {}
-        self._joined: dict[tuple[Any, ...], bytes] = {}
+        #: the three cells of a row together, by kind and then by what the cell of the neighbour says of its style
+        self._joined: dict[tuple[Status, int, int], dict[Style, bytes]] = {}
+        self._lines: dict[Style, bytes] = {}
         self._outcome: Outcome | None = None
         #: the kind of the outcome's cells, and the texts in them
         self._kind = (Status.ACCEPTED, _BLANK, _BLANK)
         self._status = self._number = self._message = b""
 
-    def line(self, row: int, digits: bytes, neighbour: Style) -> bytes:
-        """Return our cells of a row in which nothing stands in their places, columns in the order of their names."""
+    def line(self, row: int, digits: bytes, attribute: Style) -> bytes:
+        """Return our cells of a row in which nothing stands in their places, columns in the order of their names.
+
+        `attribute` is what the neighbour's cell says of its style, such as ` s="5"`.
+        """
         self._turn_to(row)
-        key = (self._kind, neighbour)
-        if key not in self._joined:
-            self._joined[key] = b"".join(self._form(neighbour, (None, None, None)))
-        return self._joined[key] % (digits, self._status, digits, self._number, digits, self._message)
+        form = self._lines.get(attribute)
+        if form is None:
+            form = self._lines[attribute] = b"".join(self._form(number_of(attribute), (None, None, None)))
+        return form % (digits, self._status, digits, self._number, digits, self._message)
 
     def cells(self, row: int, digits: bytes, neighbour: Style, before: tuple[Style, ...]) -> dict[int, bytes]:
         """Return our cells of a row by column; `before` are the styles of the cells in their places."""
@@ -90,6 +102,7 @@ class OwnCells:
         self._number, number = _text(outcome.number or "")
         self._message, kind = _text(message)
         self._kind = (outcome.status, number, kind)
+        self._lines = self._joined.setdefault(self._kind, {})
         self.height = message_height(message)
 
     def _form(self, neighbour: Style, before: tuple[Style, ...]) -> tuple[bytes, bytes, bytes]:
@@ -108,6 +121,10 @@ class OwnCells:
 
 def _text(text: str) -> tuple[bytes, int]:
     """Return a text as XML, and the kind of its cell."""
+    if not text:
+        return b"", _BLANK
+    if text.isalnum() and len(text) <= _SHORT:
+        return f"<t>{text}</t></is></c>".encode(), _TYPED
     shown = writable(text)
     if not shown:
         return b"", _BLANK

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from collections.abc import Mapping as Dictionary
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import partial
 from io import BytesIO
 from pathlib import Path
 from typing import Any, Final
@@ -21,7 +22,7 @@ from importer.report.cells import save as save_book
 from importer.report.streamed.reader import Streamed
 from importer.report.streamed.row_pattern import NotUnderstood
 from importer.report.streamed.rows import Rows
-from importer.report.streamed.sheet_part import CHUNK, chunks
+from importer.report.streamed.sheet_part import CHUNK, chunks, values
 from importer.workbook import opened_archive, transitional
 from importer.workbook.xlsx import calculates_on_load
 
@@ -104,8 +105,8 @@ def _sheet(saved: bytes, source: zipfile.ZipFile, title: str, streamed: Streamed
     # cells of later rows are there for their comments and links alone
     yield b"<sheetData>" + kept[:later]
     with source.open(streamed.paths[title]) as part:
-        doubtful = calculates_on_load(source)
-        yield from rows.passed(chunks(part, streamed.sheets[title], zeros_doubtful=doubtful))
+        typed = partial(values, zeros_doubtful=calculates_on_load(source))
+        yield from rows.passed(chunks(part, streamed.sheets[title]), typed)
     yield b"</sheetData>" + saved[found.end() :]
 
 

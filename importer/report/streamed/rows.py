@@ -1,7 +1,7 @@
 """Add the report's own cells to rows that are passed on as they stand."""
 
 import re
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from collections.abc import Mapping as Dictionary
 from dataclasses import dataclass
 from functools import lru_cache
@@ -12,7 +12,7 @@ from openpyxl.utils import get_column_letter
 
 from importer.report.columns import Columns, message_height
 from importer.report.marks import Paint
-from importer.report.streamed.own_cells import OwnCells, Style, Styles
+from importer.report.streamed.own_cells import OwnCells, Style, Styles, number_of
 from importer.report.streamed.row_pattern import CELL, NotUnderstood, cells_of, is_filled, row_pattern
 from importer.report.streamed.sheet_part import SheetPart
 from importer.workbook import LAST_ROW
@@ -62,24 +62,32 @@ class Rows:
     def _made(self) -> tuple[re.Pattern[bytes], int]:
         return row_pattern((), None, self.last_column)
 
-    def passed(self, chunks: Iterable[bytes]) -> Iterator[bytes]:
-        """Yield the rows, some at a time.
+    def passed(self, chunks: Iterable[bytes], values: Callable[[bytes], bytes]) -> Iterator[bytes]:
+        """Yield the rows, some at a time; `values` replaces formulas in XML by their values, where there are any.
 
         Raises: NotUnderstood, or Again.
         """
+        formulas = False
         for chunk in chunks:
-            end = 0
-            rows: list[bytes] = []
-            for found in self._pattern.finditer(chunk):
-                if found.start() != end:
-                    break
-                end = found.end()
-                self._follow(found)
-                self._add(rows, found)
-            if end != len(chunk):
+            found = None if formulas else self._taken_apart(chunk)
+            if found is None:
+                formulas = True
+                found = self._taken_apart(values(chunk))
+            if found is None:
                 raise NotUnderstood("rows in another form")
+            rows: list[bytes] = []
+            for row in found:
+                self._follow(row)
+                self._add(rows, row)
             yield b"".join(rows)
         yield self._last()
+
+    def _taken_apart(self, chunk: bytes) -> list[re.Match[bytes]] | None:
+        """Return all rows of a chunk; None where anything stands between them."""
+        found = list(self._pattern.finditer(chunk))
+        ends = [0, *(row.end() for row in found)]
+        whole = ends[-1] == len(chunk) and all(row.start() == end for row, end in zip(found, ends, strict=False))
+        return found if whole else None
 
     def _follow(self, found: re.Match[bytes]) -> None:
         number = int(found["n"])
@@ -109,11 +117,13 @@ class OurRows(Rows):
         self._special = sorted({*ours.columns.spots, *ours.columns.cleared})
         super().__init__(title, part, max(wide, *ours.columns.spots))
         groups = self._pattern.groupindex
-        self._parts = [groups["g0"]]
+        self._parts = [groups[name] for name in ("n", "a", "s", "right", "g0")]
         for place, column in enumerate(self._special, start=1):
             self._parts += [groups[f"c{column}"], groups[f"g{place}"]]
         self._told_rows = ours.cells.rows
-        self._simple = self._special == list(ours.columns.spots)
+        simple = self._special == list(ours.columns.spots)
+        #: rows that get our cells in the order of their names and nothing else
+        self._plain_rows = ours.cells.rows.keys() - ours.marks.keys() if simple else frozenset()
         #: rows of which something is to be said, the next one last
         self._coming = sorted({*ours.cells.rows, *ours.marks}, reverse=True)
         self.last_row = max([self.last_row, *self._coming[:1]])
@@ -127,39 +137,33 @@ class OurRows(Rows):
     def _made(self) -> tuple[re.Pattern[bytes], int]:
         return row_pattern(self._special, self._ours.columns.neighbour, self.last_column)
 
-    def passed(self, chunks: Iterable[bytes]) -> Iterator[bytes]:
+    def passed(self, chunks: Iterable[bytes], values: Callable[[bytes], bytes]) -> Iterator[bytes]:
         """Yield the rows, some at a time, without the marks of an earlier report.
 
         Raises: NotUnderstood, or Again.
         """
-        yield from super().passed(map(self._unmarked, chunks) if self._ours.plain else chunks)
+        yield from super().passed(map(self._unmarked, chunks) if self._ours.plain else chunks, values)
 
     def _unmarked(self, chunk: bytes) -> bytes:
         return self._marked.sub(lambda found: b'%b%d"' % (found[1], self._ours.plain[int(found[2])]), chunk)
 
     def _add(self, rows: list[bytes], found: re.Match[bytes]) -> None:
-        coming = self._coming
-        while coming and coming[-1] < self._number:
+        number, coming = self._number, self._coming
+        while coming and coming[-1] < number:
             rows.append(self._missing(coming.pop()))
-        if coming and coming[-1] == self._number:
+        if coming and coming[-1] == number:
             coming.pop()
-        number = self._number
-        first, *parts = found.group(*self._parts)
-        if self._simple and number in self._told_rows and number not in self._ours.marks and not any(parts):
-            rows.append(self._beside(found, first))
+        digits, raw, beside, right, first, *parts = found.group(*self._parts)
+        if number not in self._plain_rows or any(parts):
+            rows.append(self._whole(number, digits, raw, [first, *parts, right], number_of(beside)))
             return
-        parts = [first, *parts, found["right"]]
-        rows.append(self._whole(number, found["n"], found["a"], parts, _number_of(found["s"])))
-
-    def _beside(self, found: re.Match[bytes], first: bytes | None) -> bytes:
-        """Return a row in whose special columns nothing stands, with our cells there."""
-        digits = found["n"]
-        line = self._ours.cells.line(self._number, digits, _number_of(found["s"]))
-        kept, high, height = _attributes(found["a"])
+        # in the special columns nothing stands
+        line = self._ours.cells.line(number, digits, beside)
+        kept, high, height = _attributes(raw)
         wanted = self._ours.cells.height
         if wanted is not None and (height is None or wanted > height):
             high = _high(wanted)
-        return b'<row r="%b"%b%b>%b%b%b</row>' % (digits, kept, high, first or b"", line, found["right"] or b"")
+        rows.append(b'<row r="%b"%b%b>%b%b%b</row>' % (digits, kept, high, first or b"", line, right or b""))
 
     def _last(self) -> bytes:
         return b"".join(map(self._missing, reversed(self._coming)))
@@ -227,10 +231,6 @@ class OurRows(Rows):
 
 def _high(height: float) -> bytes:
     return b' ht="%b" customHeight="1"' % str(height).encode()
-
-
-def _number_of(style: Style) -> Style:
-    return style[4:-1] if style else style
 
 
 def _style(cell: bytes | None) -> Style:

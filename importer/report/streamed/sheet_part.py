@@ -10,9 +10,9 @@ from openpyxl.utils import range_boundaries
 from importer.report.streamed.row_pattern import NotUnderstood, column_of
 
 #: How much is read at once, in bytes.
-CHUNK: Final = 1 << 20
+CHUNK: Final = 1 << 18
 #: More than this is no beginning of a sheet, and no row.
-_MOST: Final = 64 * CHUNK
+_MOST: Final = 256 * CHUNK
 _OTHER_CODE: Final = re.compile(rb"""<\?xml[^>]*\sencoding=["'](?!utf-8["'])""", re.IGNORECASE)
 _ROOT: Final = re.compile(rb"<(\w+:)?worksheet[\s>]")
 #: No beginning of a row with its number is longer.
@@ -131,10 +131,8 @@ def _dimension(head: bytes) -> int:
         return 1
 
 
-def chunks(part: IO[bytes], found: SheetPart, *, zeros_doubtful: bool) -> Iterator[bytes]:
-    """Yield the rows that were left out, some at a time, formulas replaced by their values.
-
-    `zeros_doubtful` tells that a formula with the result 0 may never have been calculated.
+def chunks(part: IO[bytes], found: SheetPart) -> Iterator[bytes]:
+    """Yield the rows that were left out, some at a time.
 
     Raises: NotUnderstood.
     """
@@ -150,7 +148,7 @@ def chunks(part: IO[bytes], found: SheetPart, *, zeros_doubtful: bool) -> Iterat
         # all that stands before the beginning of a row are whole rows
         cut = rest.rfind(b"<" + found.prefix + b"row ") if left else len(rest)
         if cut > 0:
-            yield _values(_plain(rest[:cut], found.prefix), zeros_doubtful=zeros_doubtful)
+            yield _legible(_plain(rest[:cut], found.prefix))
             rest = rest[cut:]
         elif len(rest) > _MOST:
             raise NotUnderstood("a row has no end")
@@ -161,17 +159,25 @@ def _skip(part: IO[bytes], count: int) -> None:
         count -= len(part.read(min(CHUNK, count))) or count
 
 
-def _values(data: bytes, *, zeros_doubtful: bool) -> bytes:
+def _legible(data: bytes) -> bytes:
     if not data.isascii():
         try:
             data.decode()
         except UnicodeDecodeError:
             raise NotUnderstood("not UTF-8") from None
-    if b"<f" in data:
-        if _SEVERAL.search(data) or (zeros_doubtful and _ZERO.search(data)):
-            raise NotUnderstood("formulas that may not be calculated")
-        data = _FORMULA.sub(b"", data)
-    return _CALCULATED.sub(_typed, data) if b' t="str"' in data else data
+    return data
+
+
+def values(data: bytes, *, zeros_doubtful: bool) -> bytes:
+    """Return rows with the values of their formulas, as if they had been typed.
+
+    `zeros_doubtful` tells that a formula with the result 0 may never have been calculated.
+
+    Raises: NotUnderstood.
+    """
+    if _SEVERAL.search(data) or (zeros_doubtful and _ZERO.search(data)):
+        raise NotUnderstood("formulas that may not be calculated")
+    return _CALCULATED.sub(_typed, _FORMULA.sub(b"", data))
 
 
 def _typed(found: re.Match[bytes]) -> bytes:
