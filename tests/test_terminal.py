@@ -93,3 +93,14 @@ def test_without_a_terminal_there_is_neither_colour_nor_bar(project: Path, more:
     for ended in done:
         assert "\x1b" not in ended.stdout + ended.stderr
         assert "\r" not in ended.stdout + ended.stderr
+
+
+def test_what_a_cell_holds_is_not_made_a_picture(project: Path) -> None:
+    """A text between colons stays what it is, in the list of problems and in what is left to do."""
+    rows = [("F:smile:1", "10001", None, "Kaffe", ":heart:", 10), ("F2", "10001", None, "Kaffe", ":heart:", 10)]
+    ran = program("check", "mapping.yaml", cwd=make_project(project.parent / "other", rows))
+
+    assert ran.returncode == 3
+    assert ":heart:" in ran.stdout
+    assert program("check", ":heart:.yaml", cwd=project).stderr.startswith(":heart:.yaml")
+    assert not {"❤", "😄"} & set(ran.stdout + ran.stderr)

@@ -60,7 +60,14 @@ def console(*, error: bool = False) -> Console:
     """
     terminal = (sys.stderr if error else sys.stdout).isatty()
     plain = not terminal or bool(os.environ.get("NO_COLOR"))
-    return _Console(stderr=error, highlight=False, force_terminal=terminal, color_system=None if plain else "auto")
+    return _Console(
+        stderr=error,
+        highlight=False,
+        # `:x:` in a cell is no picture
+        emoji=False,
+        force_terminal=terminal,
+        color_system=None if plain else "auto",
+    )
 
 
 def _is_lively(screen: Console) -> bool:
