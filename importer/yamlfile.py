@@ -131,8 +131,7 @@ def load(path: Path, name: str | None = None) -> YamlFile:
     lines = tuple(text.splitlines())
     blank = YamlFile(path=path, name=name, lines=lines, data=None, marks={}, key_marks={})
     try:
-        _bound(text, blank)
-        node = yaml.compose(text, Loader=yaml.SafeLoader)
+        node = _Composer(_bounded(text, blank)).get_single_node()
     except yaml.MarkedYAMLError as error:
         raise _failure([_syntax(blank, error)]) from None
     except yaml.reader.ReaderError as error:
@@ -188,10 +187,12 @@ def _instead(path: Path) -> str:
     return f"Did you mean {near[0]!r}?" if near else "Name a file that is there."
 
 
-def _bound(text: str, file: YamlFile) -> None:
-    """Refuse what would make composing recurse or grow without end, by walking the flat stream of events."""
+def _bounded(text: str, file: YamlFile) -> list[yaml.Event]:
+    """Return the flat stream of events; refuse what would make composing them recurse or grow without end."""
     depth = aliases = documents = 0
+    events = []
     for event in yaml.parse(text, Loader=yaml.SafeLoader):
+        events.append(event)
         mark = _mark(event.start_mark)
         if isinstance(event, yaml.events.DocumentStartEvent):
             documents += 1
@@ -211,6 +212,34 @@ def _bound(text: str, file: YamlFile) -> None:
             raise _failure(
                 [file.fault_at(mark, f"Tags such as {getattr(event, 'tag', '')!r} are not used here; delete it.")]
             )
+    return events
+
+
+class _Composer(yaml.composer.Composer):
+    """Compose nodes of events that were parsed already: to parse is what takes long."""
+
+    def __init__(self, events: list[yaml.Event]) -> None:
+        super().__init__()
+        self._events = events
+        self._next = 0
+
+    def check_event(self, *choices: type[yaml.Event]) -> bool:
+        return self._next < len(self._events) and isinstance(self._events[self._next], choices)
+
+    def peek_event(self) -> yaml.Event:
+        return self._events[self._next]
+
+    def get_event(self) -> yaml.Event:
+        self._next += 1
+        return self._events[self._next - 1]
+
+    # which type a scalar reads as is asked of its text, where the schema wants one
+    def descend_resolver(self, *_place: Any) -> None: ...
+
+    def ascend_resolver(self) -> None: ...
+
+    def resolve(self, *_scalar: Any) -> str:
+        return ""
 
 
 def _mark(mark: Any) -> Mark:
