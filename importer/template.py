@@ -11,7 +11,7 @@ from collections.abc import Mapping as Dictionary
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any, Final
 
@@ -109,7 +109,11 @@ class BodyTemplate:
         self._environment = environment = _environment(folder if own else None)
         place = ("template",)
         try:
-            self._template: JinjaTemplate = environment.get_template(mapping.template)
+            loader: Any = environment.loader
+            self._source, self._file, _ = loader.get_source(environment, mapping.template)
+            if not self.bundled:
+                # to find what is wrong in it; one of ours is compiled only where it is rendered
+                _ = self._template
         except TemplateNotFound as error:
             names = [found.name for found in sorted(mapping.source.path.parent.glob("*.j2"))]
             names += [found.name for found in sorted(resources.templates().glob("*.j2"))]
@@ -131,12 +135,15 @@ class BodyTemplate:
     @property
     def bundled(self) -> bool:
         """Tell whether it is one of ours."""
-        return Path(str(self._template.filename)).parent == resources.templates()
+        return Path(str(self._file)).parent == resources.templates()
+
+    @cached_property
+    def _template(self) -> JinjaTemplate:
+        return self._environment.get_template(self._mapping.template)
 
     def parsed(self) -> nodes.Template:
         """Return the template as Jinja reads it."""
-        source = Path(str(self._template.filename)).read_text(encoding="utf-8")
-        return self._environment.parse(source)
+        return self._environment.parse(self._source)
 
     def render(self, values: Dictionary[str, Any]) -> Rendered | list[RenderFault]:
         """Return the body for `fields`, `lines`, `rows`, `key` and `param`, or everything that is wrong with it."""
@@ -164,7 +171,7 @@ class BodyTemplate:
 
     def _where(self, error: BaseException) -> str:
         frames = traceback.extract_tb(error.__traceback__)
-        lines = [frame.lineno for frame in frames if frame.filename == self._template.filename]
+        lines = [frame.lineno for frame in frames if frame.filename == self._file]
         return f"{self._mapping.template}, line {lines[-1]}," if lines else self._mapping.template
 
     def _not_json(self, text: str, error: ValueError) -> str:
