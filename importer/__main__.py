@@ -6,7 +6,8 @@ import sys
 from contextlib import suppress
 from typing import Final
 
-#: So many new objects before the young ones are looked through for waste; with Python's 700 a check takes 7 % longer.
+#: So many new objects before the young ones are looked through for cycles to free; with Python's 700 a check of a large
+#: workbook takes a seventh longer. A fault that holds on to its traceback, for each of many documents, is still freed.
 _OBJECTS: Final = 20_000
 
 

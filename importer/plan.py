@@ -11,7 +11,6 @@ from typing import Any, Final
 
 from importer.bodies import Bodies
 from importer.convert import Converter, RowValues
-from importer.cycles import seldom_sought
 from importer.documents import MARK, Rows, document_of, put, references_in
 from importer.expression import Blank, param_view
 from importer.findings import (
@@ -96,8 +95,7 @@ def make_plan(
         found = tuple(missing)
         grouped = tuple(causes(found, sheet.headers))
         return Plan(mapping=mapping, sheet=sheet, documents=(blocked,), held=found, problems=found, causes=grouped)
-    with seldom_sought():
-        return _Maker(usable, sheet, param, selection or Selection(), bodies).make(missing, today)
+    return _Maker(usable, sheet, param, selection or Selection(), bodies).make(missing, today)
 
 
 class _Maker:

@@ -17,7 +17,7 @@ FLOORS = {
     name: floor
     for floor, names in enumerate(
         (
-            "errors model resources stop cycles",
+            "errors model resources stop",
             "endpoints fields jsontext yamlfile locales sandbox grouping atomic_file allowance",
             "values rules schemacheck compare catalogue expect",
             "literals expression workbook target causes replaced",
@@ -65,7 +65,6 @@ OFFLINE = {
         "mapping_file",
         "convert",
         "template",
-        "cycles",
         "remembered",
         "outline",
         "filling",

@@ -6,7 +6,6 @@ from contextlib import AbstractContextManager, contextmanager
 from difflib import get_close_matches
 from pathlib import Path
 
-from importer.cycles import seldom_sought
 from importer.errors import WorkbookError
 from importer.values import clean
 from importer.workbook.kinds import Kind, kind_of
@@ -29,8 +28,7 @@ def read(
     meant = TextLayout(encoding=encoding, delimiter=delimiter)
     with open_book(file, meant=meant, sheet=sheet, header_row=header_row) as book:
         title = choose(file.name, book.titles, sheet)
-        with seldom_sought():
-            return make_sheet(file, book.table(title), header_row)
+        return make_sheet(file, book.table(title), header_row)
 
 
 @contextmanager
