@@ -106,6 +106,18 @@ ASKED: Final = (
             '        session.mount("http://", self._adapter)\n        self._session = session',
         ),
         Edit(_CLIENT, "response = self._adapter.send(", "response = self._session.send("),
+        Edit(
+            _CLIENT,
+            "self._prepared(method, path, body, headers or {}),",
+            "self._session.prepare_request(\n"
+            "                        requests.Request(method, self.base_url + path, headers, data=body)\n"
+            "                    ),",
+        ),
+        Edit(
+            _CLIENT,
+            "        response = requests.Response()\n",
+            "        return super().build_response(req, resp)\n        response = requests.Response()\n",
+        ),
     ),
     _mistake(
         "the unique index dropped",

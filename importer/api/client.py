@@ -7,10 +7,8 @@ connection class of ours puts both right.
 
 import http.client
 import json
-import socket
 import threading
 from collections.abc import Mapping as Dictionary
-from contextlib import suppress
 from dataclasses import dataclass, field
 from decimal import Decimal
 from http.cookiejar import DefaultCookiePolicy
@@ -25,6 +23,7 @@ from urllib3.exceptions import ConnectTimeoutError, HTTPError, NameResolutionErr
 from urllib3.exceptions import SSLError as TlsError
 
 from importer import __version__
+from importer.api.deadline import Deadline, Watch
 
 #: Seconds to connect, and to wait for the next byte. The API's own limit for one request is 4 minutes.
 TIMEOUT_S: Final = (10.0, 250.0)
@@ -38,6 +37,8 @@ _MAX_BODY: Final = 1_000_000
 _MAX_READ: Final = 64_000_000
 #: Whatever goes wrong in an exchange means that no whole answer came; what it was decides only the words.
 _NO_ANSWER: Final = (requests.RequestException, HTTPError, http.client.HTTPException, OSError, ValueError)
+#: Requests of which it is kept how they were prepared.
+_MOST_MODELS: Final = 64
 _phase = threading.local()
 
 
@@ -53,6 +54,8 @@ class Answer:
 
     def data(self) -> Any:
         """Return what the body says as JSON, its numbers exact; None where it is no JSON."""
+        if not self.body:
+            return None
         try:
             return json.loads(self.body.decode("utf-8-sig"), parse_float=Decimal)
         except (ValueError, ArithmeticError, RecursionError):
@@ -74,29 +77,6 @@ class NoAnswer:
     reason: str
     #: True where trying again cannot help, as with a wrong certificate
     final: bool = False
-
-
-class _Deadline:
-    """Cut the connection of an exchange that takes too long, however busy it looks."""
-
-    def __init__(self, seconds: float) -> None:
-        self.socket: Any = None
-        self.passed = False
-        self._timer = threading.Timer(seconds, self._cut)
-        self._timer.daemon = True
-
-    def _cut(self) -> None:
-        self.passed = True
-        with suppress(OSError, AttributeError):
-            self.socket.shutdown(socket.SHUT_RDWR)
-
-    def __enter__(self) -> "_Deadline":
-        _phase.deadline = self
-        self._timer.start()
-        return self
-
-    def __exit__(self, *_exception: object) -> None:
-        self._timer.cancel()
 
 
 class _StrictResponse(http.client.HTTPResponse):
@@ -161,9 +141,34 @@ class _TlsPool(HTTPSConnectionPool):
 
 
 class _Adapter(HTTPAdapter):
+    """Look up but once what is the same for every request to the one host."""
+
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
         super().init_poolmanager(*args, **kwargs)
         self.poolmanager.pool_classes_by_scheme = {"http": _Pool, "https": _TlsPool}
+        self._pool: Any = None
+
+    def get_connection_with_tls_context(self, request: Any, verify: Any, proxies: Any = None, cert: Any = None) -> Any:
+        """Return the pool of the host's connections."""
+        if self._pool is None:
+            pool = super().get_connection_with_tls_context(request, verify, proxies, cert)
+            super().cert_verify(pool, request.url, verify, cert)  # type: ignore[no-untyped-call]
+            self._pool = pool
+        return self._pool
+
+    def cert_verify(self, conn: Any, url: Any, verify: Any, cert: Any) -> None:
+        """Do nothing: it was done when the pool was made."""
+
+    def request_url(self, request: Any, proxies: Any) -> str:
+        """Return what is asked for in the request's first line."""
+        # a proxy takes the whole address
+        return super().request_url(request, proxies) if proxies else str(request.path_url)
+
+    def build_response(self, req: Any, resp: Any) -> requests.Response:  # noqa: ARG002 - as the library has it
+        """Return a response with what is read of it: status, headers, and the body to come."""
+        response = requests.Response()
+        response.status_code, response.headers, response.raw = resp.status, resp.headers, resp
+        return response
 
 
 @dataclass
@@ -177,6 +182,9 @@ class Client:
     proxy: str | None = None
     _session: requests.Session = field(init=False, repr=False)
     _adapter: "_Adapter" = field(init=False, repr=False)
+    _watch: Watch = field(default_factory=Watch, init=False, repr=False)
+    #: requests as they were prepared last, by what they are made of; their bodies are left out
+    _models: dict[Any, requests.PreparedRequest] = field(default_factory=dict, init=False, repr=False)
 
     def __post_init__(self) -> None:
         session = requests.Session()
@@ -194,6 +202,7 @@ class Client:
 
     def close(self) -> None:
         """Close every connection."""
+        self._watch.close()
         self._adapter.close()
         self._session.close()
 
@@ -201,18 +210,15 @@ class Client:
         self, method: str, path: str, body: bytes | None = None, headers: Dictionary[str, str] | None = None
     ) -> Answer | NoAnswer:
         """Send one request, once, and return what came back; `path` may hold a query, already quoted."""
-        own = {"Content-Type": "application/json; charset=utf-8"} if body else {}
         connect_s, byte_s = self.timeout_s
         byte_s = min(byte_s, READ_TIMEOUT_S) if method == "GET" else byte_s
         _phase.sent = False
-        with _Deadline(connect_s + _PATIENCE * byte_s) as deadline:
+        with Deadline(self._watch, connect_s + _PATIENCE * byte_s) as deadline:
+            _phase.deadline = deadline
             try:
-                request = requests.Request(
-                    method, self.base_url + path, headers={**own, **(headers or {})}, data=body or None
-                )
                 # the adapter alone: a session would look at redirects even when told not to follow them
                 response = self._adapter.send(
-                    self._session.prepare_request(request),
+                    self._prepared(method, path, body, headers or {}),
                     stream=True,
                     timeout=(connect_s, byte_s),
                     verify=str(self.ca_file) if self.ca_file else True,
@@ -225,10 +231,30 @@ class Client:
                 content, whole = _body(response, _MAX_READ if method == "GET" else _MAX_BODY)
             return Answer(
                 status=response.status_code,
-                headers=dict(response.headers.items()),
+                # by name: of one that came twice both values, joined
+                headers={name: response.headers[name] for name in response.headers},
                 body=content,
                 whole=whole and not deadline.passed,
             )
+
+    def _prepared(
+        self, method: str, path: str, body: bytes | None, headers: Dictionary[str, str]
+    ) -> requests.PreparedRequest:
+        """Return a request as it goes out; like the one before, but for its body, where nothing else is new."""
+        named = (method, path, bool(body), *headers.items())
+        model = self._models.get(named)
+        if model is None:
+            own = {"Content-Type": "application/json; charset=utf-8"} if body else {}
+            request = requests.Request(method, self.base_url + path, headers={**own, **headers}, data=body or None)
+            model = self._session.prepare_request(request)
+            if len(self._models) >= _MOST_MODELS:
+                self._models.clear()
+            self._models[named] = model
+        prepared = requests.PreparedRequest()
+        prepared.method, prepared.url, prepared.body = model.method, model.url, body or None
+        prepared.headers = model.headers.copy()
+        prepared.prepare_content_length(body or None)
+        return prepared
 
 
 def _body(response: requests.Response, most: int) -> tuple[bytes, bool]:
