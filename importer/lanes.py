@@ -25,10 +25,13 @@ class Lanes:
         self._closed = False
         self._changed = threading.Condition()
 
-    def take(self) -> int | None:
-        """Return the first position whose customer has no document under way, waiting for one; None at the end."""
+    def take(self, *, wait: bool = True) -> int | None:
+        """Return the first position whose customer has no document under way, waiting for one; None at the end.
+
+        Without `wait` also None while there is none.
+        """
         with self._changed:
-            while not self._ready and self._under_way and not self._closed:
+            while wait and not self._ready and self._under_way and not self._closed:
                 self._changed.wait()
             if not self._ready or self._closed:
                 return None
@@ -43,6 +46,7 @@ class Lanes:
             self._under_way -= 1
             if lane:
                 heappush(self._ready, lane[0])
+            # for one that waits, or for all at the end
             self._changed.notify_all()
 
     def close(self) -> None:

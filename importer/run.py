@@ -1,10 +1,9 @@
 """Carry a plan out: several documents at a time, each once, until all are settled or something ends the run early."""
 
 import threading
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Sequence, Set
 from dataclasses import dataclass, field, replace
-from queue import Empty, SimpleQueue
 from typing import Any, Final, Protocol
 
 from importer.allowance import Allowed, allowed_in, fails
@@ -14,14 +13,14 @@ from importer.lanes import Lanes
 from importer.lookup import probe
 from importer.model import Document, Outcome, RunRecord, Status
 from importer.report.words import WAITING
-from importer.send import Sender
+from importer.send import Sender, Unsettled
 from importer.stop import Stop
 from importer.stop_rules import DOUBTS, Rejections, StopRules
 
 _BY_HAND: Final = "Stopped by hand."
 #: Seconds that documents in flight get to come to an end when they are given up.
 _LAST_S: Final = 1.0
-_LOOK_S: Final = 0.2
+_LOOK_S: Final = 0.1
 
 
 class Progress(Protocol):
@@ -29,6 +28,41 @@ class Progress(Protocol):
 
     def settled(self, outcome: Outcome) -> None:
         """Note that a document has its outcome."""
+
+
+@dataclass
+class _Told:
+    """Hold what the workers tell the thread that waits for them."""
+
+    #: how many of them are at work
+    workers: int
+    outcomes: deque[Outcome] = field(default_factory=deque)
+    failures: list[BaseException] = field(default_factory=list)
+    #: set when the last one has left
+    ended: threading.Event = field(default_factory=threading.Event)
+    _lock: Any = field(default_factory=threading.Lock)
+
+    def leave(self) -> None:
+        """Note that a worker has ended."""
+        with self._lock:
+            self.workers -= 1
+            if not self.workers:
+                self.ended.set()
+
+
+def _next(lanes: Lanes, unsettled: Unsettled | None) -> int | None:
+    """Return the next position to send; before it has to be waited for, what is unsettled is settled."""
+    if unsettled is None:
+        return lanes.take()
+    position = lanes.take(wait=False)
+    if position is None:
+        unsettled.finish()
+        position = lanes.take()
+    return position
+
+
+def _nothing() -> None:
+    """Do nothing."""
 
 
 def first_outcomes(documents: Sequence[Document]) -> list[Outcome]:
@@ -110,32 +144,35 @@ class Run:
         """Let the workers send; tell of what they settle meanwhile."""
         lanes = Lanes(documents)
         rejections = Rejections(position for position, document in enumerate(documents) if document.status is None)
-        told: SimpleQueue[Outcome | BaseException | None] = SimpleQueue()
+        told = _Told(self.workers)
 
         def work() -> None:
+            # one by one, each commit is of one document
+            unsettled = Unsettled(told.outcomes.append) if self.workers > 1 else None
             try:
-                while (position := lanes.take()) is not None:
+                while (position := _next(lanes, unsettled)) is not None:
                     before = self.sender.outcomes[position]
                     try:
-                        self._settle(documents[position], position, rejections)
+                        verdict = self._settle(documents[position], position, rejections, unsettled)
                     finally:
                         lanes.done(position)
-                    if self.sender.outcomes[position] is not before:
-                        told.put(self.sender.outcomes[position])
+                    left = unsettled is not None and verdict is not None and verdict.status is Status.ACCEPTED
+                    if not left and self.sender.outcomes[position] is not before:
+                        told.outcomes.append(self.sender.outcomes[position])
                     if self.stop.is_set():
                         lanes.close()
             except BaseException as error:  # noqa: BLE001 - raised again by the thread that waits
                 self._end("The program failed.")
                 lanes.close()
-                told.put(error)
-            told.put(None)
+                told.failures.append(error)
+            told.leave()
 
         crew = [threading.Thread(target=work, daemon=True, name=f"worker {number}") for number in range(self.workers)]
         try:
             self.flight.going = True
             for thread in crew:
                 thread.start()
-            failure = self._listen(told, len(crew))
+            self._listen(told)
             self.flight.going = False
         except KeyboardInterrupt:
             self.flight.going = False
@@ -145,34 +182,29 @@ class Run:
             for thread in filter(threading.Thread.is_alive, crew):
                 thread.join(_LAST_S / len(crew))
             return
-        if failure is not None:
-            raise failure
+        if told.failures:
+            # what ended all of them, rather than what followed from it
+            ours = (error for error in told.failures if isinstance(error, ImportFailed))
+            raise next(ours, told.failures[0])
 
-    def _listen(self, told: "SimpleQueue[Outcome | BaseException | None]", workers: int) -> BaseException | None:
-        """Tell what the workers settle until the last has ended; return what went wrong first."""
-        failure: BaseException | None = None
-        while workers:
-            try:
-                # not for ever: a wait without an end would not see Ctrl-C everywhere
-                item = told.get(timeout=_LOOK_S)
-            except Empty:
-                continue
-            if item is None:
-                workers -= 1
-            elif isinstance(item, BaseException):
-                # what ended all of them, rather than what followed from it
-                failure = failure if isinstance(failure, ImportFailed) else item
-            else:
-                self.progress.settled(item)
-        return failure
+    def _listen(self, told: "_Told") -> None:
+        """Tell what the workers settle until the last has ended."""
+        ended = False
+        while not ended:
+            # not for ever: a wait without an end would not see Ctrl-C everywhere
+            ended = told.ended.wait(_LOOK_S)
+            while told.outcomes:
+                self.progress.settled(told.outcomes.popleft())
 
-    def _settle(self, document: Document, position: int, rejections: Rejections) -> None:
+    def _settle(
+        self, document: Document, position: int, rejections: Rejections, unsettled: Unsettled | None
+    ) -> Verdict | None:
         """Send one document, and see whether what it was answered ends the run."""
-        if self.stop.is_set() or not self._answers():
-            return
-        verdict = self._send_until_taken(document, position)
+        if self.stop.is_set() or not self._answers(unsettled):
+            return None
+        verdict = self._send_until_taken(document, position, unsettled)
         if verdict is None:
-            return
+            return None
         with self._lock:
             self._doubts = self._doubts + 1 if verdict.status is Status.UNKNOWN else 0
         if verdict.then is Then.STOP:
@@ -180,12 +212,14 @@ class Run:
         count = rejections.note(position, grouping(verdict) if verdict.status is Status.REJECTED else "")
         if count >= self.rules.same_rejections:
             self._end(f"The same rejection {count} times in a row: {verdict.message}")
+        return verdict
 
-    def _send_until_taken(self, document: Document, position: int) -> Verdict | None:
+    def _send_until_taken(self, document: Document, position: int, unsettled: Unsettled | None) -> Verdict | None:
         """Send a document when its turn comes; again, with a claim of its own, where it was not processed."""
         session, tries = self.sender.session, 0
-        while session.turn() and not self.stop.is_set():
-            verdict = self.sender.send(document, position)
+        before_waiting = unsettled.finish if unsettled else _nothing
+        while session.turn(before_waiting) and not self.stop.is_set():
+            verdict = self.sender.send(document, position, unsettled)
             if verdict is None or verdict.then is not Then.AGAIN:
                 return verdict
             tries = tries + 1 if verdict.unreachable else 0
@@ -196,8 +230,12 @@ class Run:
             session.pace.pause(self.rules.wait_s(tries) if tries else verdict.wait_s)
         return None
 
-    def _answers(self) -> bool:
+    def _answers(self, unsettled: Unsettled | None) -> bool:
         """Tell whether another document may go; after several doubtful ends only if the API can be read."""
+        if self._doubts < DOUBTS:
+            return True
+        if unsettled is not None:
+            unsettled.finish()
         with self._gate:
             if self._doubts < DOUBTS:
                 return True

@@ -16,7 +16,7 @@ from importer.decide import decision, settling
 from importer.endpoints import Endpoint, table
 from importer.journal import AlreadyClaimed, Attempt, Journal
 from importer.lookup import path_for, prove
-from importer.model import Document, Outcome, RunRecord, Status
+from importer.model import Document, Outcome, RunRecord, Status, changed
 from importer.readback import adopt, confirm
 
 _EXPLAINED: Final = frozenset({Status.REJECTED, Status.NOT_SENT})
@@ -29,6 +29,30 @@ _SLEPT: Final = Verdict(status=Status.NOT_SENT, message="Not sent: the machine h
 def now_utc() -> str:
     """Return the time as ISO 8601 UTC with milliseconds."""
     return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+@dataclass
+class Unsettled:
+    """Hold the settlements of one worker that go along with its next claim."""
+
+    #: told of each outcome once it is committed
+    tell: Callable[[Outcome], None]
+    _left: list[tuple[Callable[[], None], list[Outcome], Outcome]] = field(default_factory=list)
+
+    def add(self, committed: Callable[[], None], outcomes: list[Outcome], settled: Outcome) -> None:
+        """Take what waits for a settlement, and the outcomes among which its outcome belongs then."""
+        self._left.append((committed, outcomes, settled))
+
+    def finish(self) -> None:
+        """Wait until all of them are committed.
+
+        Raises: JournalError when one cannot be written.
+        """
+        left, self._left = self._left, []
+        for committed, outcomes, settled in left:
+            committed()
+            outcomes[settled.position] = settled
+            self.tell(settled)
 
 
 @dataclass
@@ -56,10 +80,14 @@ class Sender:
     _given_up: bool = False
     _lock: Any = field(default_factory=threading.Lock)
 
-    def send(self, document: Document, position: int) -> Verdict | None:
-        """Send a document once and keep its outcome; no verdict where another run has it, or it was given up."""
+    def send(self, document: Document, position: int, unsettled: Unsettled | None = None) -> Verdict | None:
+        """Send a document once and keep its outcome; no verdict where another run has it, or it was given up.
+
+        With `unsettled` one that is accepted may be left to it to be settled; what is left there is settled before
+        this one is sent.
+        """
         outcome, claimed_at, began = self.outcomes[position], self.now(), _clocks()
-        in_flight = replace(
+        in_flight = changed(
             outcome, status=Status.UNKNOWN, message=f"{_IN_FLIGHT} {settling(document.known_as)}", sent_at=claimed_at
         )
         try:
@@ -69,6 +97,10 @@ class Sender:
         except AlreadyClaimed as error:
             self.outcomes[position] = self._claimed_by(outcome, document, error.attempt)
             return None
+        finally:
+            if unsettled is not None:
+                # committed with the claim, or before it
+                unsettled.finish()
         if not self._opened(position, attempt, in_flight):
             self.journal.settle(self.record, attempt, outcome, self.now())
             return None
@@ -80,7 +112,7 @@ class Sender:
             verdict = self._followed(document, verdict, verdict.job)
         if not self._closed(position):
             return None
-        settled = replace(
+        settled = changed(
             outcome,
             status=verdict.status,
             number=verdict.number,
@@ -90,8 +122,12 @@ class Sender:
         )
         if verdict.status is Status.UNKNOWN:
             self.session.pace.doubt()
-        self.journal.settle(self.record, attempt, settled, self.now(), verdict.evidence)
-        self.outcomes[position] = settled
+        later = unsettled if verdict.status is Status.ACCEPTED else None
+        committed = self.journal.settle(self.record, attempt, settled, self.now(), verdict.evidence, wait=later is None)
+        if later is None:
+            self.outcomes[position] = settled
+        else:
+            later.add(committed, self.outcomes, settled)
         return verdict
 
     def give_up(self) -> None:

@@ -15,7 +15,7 @@ _JOURNAL, _TABLES, _DATABASE = (
     "importer/journal/tables.py",
     "importer/journal/database.py",
 )
-_GROUP = "importer/journal/group_commit.py"
+_GROUP, _STATEMENTS = "importer/journal/group_commit.py", "importer/journal/statements.py"
 
 _EXACTLY, _FAULT = "tests/test_exactly_once.py::", "test_a_fault_of_one_request_never_sends_a_document_twice"
 _KILL = "tests/test_crash.py::test_a_kill_between_claim_and_settle_leaves_that_document_in_doubt_and_no_other"
@@ -144,7 +144,10 @@ FURTHER: Final = (
             "            all_of_them(connection)\n"
             "            ran.set()\n"
             "            time.sleep(0.05)\n\n"
-            "        threading.Thread(target=patiently, args=(self.transaction, early)).start()\n"
+            "        def behind() -> None:\n"
+            '            with globals().setdefault("_one", threading.Lock()):\n'
+            "                patiently(self.transaction, early)\n\n"
+            "        threading.Thread(target=behind).start()\n"
             "        ran.wait(5)\n",
         ),
     ),
@@ -179,11 +182,7 @@ FURTHER: Final = (
     _mistake(
         "an owner that overwrites a person's word",
         f"{_GAPS}test_a_persons_word_is_never_overwritten_by_a_late_owner",
-        Edit(
-            _JOURNAL,
-            'tables.attempt.c.attempt_id == attempt_id, tables.attempt.c.state.in_(("sending", "unknown"))',
-            "tables.attempt.c.attempt_id == attempt_id",
-        ),
+        Edit(_STATEMENTS, ', attempt.c.state.in_(("sending", "unknown")))', ")"),
     ),
     _mistake(
         "another company's document taken for this one",
@@ -292,7 +291,7 @@ FURTHER: Final = (
     _mistake(
         "sent again after an error of another run's, without looking",
         f"{_KNOWN}test_what_was_refused_with_500_meanwhile_is_claimed_only_after_it_was_looked_for[sqlite-500]",
-        Edit(_JOURNAL, "if refused is not None:", "if False:"),
+        Edit("importer/journal/claims.py", "if found[own] == own and _forbids(refused, claim):", "if False:"),
     ),
 )
 MISTAKES: Final = (*ASKED, *FURTHER)

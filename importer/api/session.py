@@ -56,9 +56,10 @@ class Session:
             seen = parsedate_to_datetime(text)
             self._server_time = (seen if seen.tzinfo else seen.replace(tzinfo=UTC), time.monotonic())
 
-    def turn(self) -> bool:
-        """Wait until a write may go out; false when somebody stopped the run meanwhile."""
+    def turn(self, before: Callable[[], None] = lambda: None) -> bool:
+        """Wait until a write may go out, doing something first; false when somebody stopped the run meanwhile."""
         while (delay := self.pace.delay_s(write=True)) > 0:
+            before()
             if self.wait(delay):
                 return False
         return True

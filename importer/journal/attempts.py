@@ -1,5 +1,6 @@
 """One attempt at a document, and the questions that are asked about attempts."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -42,7 +43,8 @@ class AlreadyClaimed(Exception):  # noqa: N818 - reads as what happened
         self.attempt = attempt
 
 
-COLUMNS: Final = tuple(tables.attempt.c[name] for name in Attempt.__dataclass_fields__)
+NAMES: Final = tuple(Attempt.__dataclass_fields__)
+COLUMNS: Final = tuple(tables.attempt.c[name] for name in NAMES)
 
 
 def _of(company: str, endpoint: str, *which: Any) -> sa.Select[Any]:
@@ -64,12 +66,16 @@ def once_doubtful(company: str, endpoint: str) -> sa.Select[Any]:
     return _of(company, endpoint, sa.or_(settled, _refused_with_error()))
 
 
-def refused_with_error(company: str, endpoint: str, identity: str, fingerprint: str, after: int) -> sa.Select[Any]:
-    """Ask for attempts at one document, later than one of them, that were refused with 500."""
+def refused_with_error(fingerprints: Sequence[Any]) -> sa.Select[Any]:
+    """Ask for attempts at documents of some contents that were refused with 500.
+
+    `company` and `endpoint` are given with the question, as what `fingerprints` stands for is.
+    """
     attempt = tables.attempt
+    own = (attempt.c[name] == sa.bindparam(name, required=False) for name in ("company", "endpoint"))
     # by the fingerprint, for which there is an index
-    same = (attempt.c.fingerprint == fingerprint, attempt.c.identity == identity)
-    return _of(company, endpoint, *same, attempt.c.attempt_id > after, _refused_with_error())
+    same = attempt.c.fingerprint.in_(fingerprints)
+    return sa.select(*COLUMNS).where(*own, same, _refused_with_error()).order_by(attempt.c.attempt_id)
 
 
 def _refused_with_error() -> Any:

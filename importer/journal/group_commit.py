@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from itertools import groupby
 from typing import Any, Final, TypeVar
 
 import sqlalchemy as sa
@@ -32,9 +33,18 @@ class StillHeld(JournalError):  # noqa: N818 - the same
 class _Work:
     job: Callable[[sa.Connection], Any]
     order: tuple[int, str]
+    together: "Together | None" = None
+    item: Any = None
     done: bool = False
     result: Any = None
     error: BaseException | None = None
+    #: held by the thread that waits, until the work is done or is that thread's to lead
+    gate: Any = None
+    leads: bool = False
+
+
+#: Does pieces of the same kind at once: from what each is about to what each returns.
+Together = Callable[[sa.Connection, list[Any]], list[Any]]
 
 
 @dataclass
@@ -46,31 +56,79 @@ class GroupCommit:
     commits: int = 0
     _waiting: list[_Work] = field(default_factory=list)
     _queue: Any = field(default_factory=threading.Lock)
-    _turn: Any = field(default_factory=threading.Lock)
+    #: True while a thread carries work out, or is about to
+    _led: bool = False
 
-    def run(self, job: Callable[[sa.Connection], T], order: tuple[int, str] = (1, "")) -> T:
+    def run(
+        self,
+        job: Callable[[sa.Connection], T],
+        order: tuple[int, str] = (1, ""),
+        together: Together | None = None,
+        item: Any = None,
+    ) -> T:
         """Do a piece of work and return what it returned, once it is committed.
 
         `order` sorts the pieces of one transaction, so that two processes never wait for each other in a circle.
+        `together` does what `job` does, for the `item`s of several pieces that stand side by side in that order.
         """
-        work = _Work(job, order)
+        return self.submit(job, order, together, item)()
+
+    def submit(
+        self,
+        job: Callable[[sa.Connection], T],
+        order: tuple[int, str] = (1, ""),
+        together: Together | None = None,
+        item: Any = None,
+    ) -> Callable[[], T]:
+        """Let a piece of work go along with the next transaction; return what waits until it is committed.
+
+        Nothing that is submitted or run later is committed before it. It is committed only if somebody waits: for it,
+        or for a piece that came later.
+        """
+        work = _Work(job, order, together, item)
         with self._queue:
             self._waiting.append(work)
-        with self._turn:
-            if not work.done:
+        return lambda: self._finish(work)
+
+    def _finish(self, work: _Work) -> Any:
+        with self._queue:
+            if not work.done and not self._led:
+                self._led = work.leads = True
+            elif not work.done:
+                work.gate = threading.Lock()
+                work.gate.acquire()
+        try:
+            if work.gate is not None:
+                work.gate.acquire()
+            if work.leads and not work.done:
                 self._carry_out()
+        finally:
+            self._hand_on(work)
         if work.error is not None:
             raise work.error
-        result: T = work.result
-        return result
+        return work.result
+
+    def _hand_on(self, work: _Work) -> None:
+        """Wait no more; let the first of those that do lead, where this one did."""
+        with self._queue:
+            work.gate = None
+            if work.leads:
+                work.leads = False
+                follower = next((one for one in self._waiting if one.gate is not None), None)
+                self._led = follower is not None
+                if follower is not None:
+                    follower.leads = True
+                    follower.gate.release()
 
     def _carry_out(self) -> None:
         with self._queue:
-            batch, self._waiting = sorted(self._waiting, key=lambda work: work.order), []
+            came, self._waiting = self._waiting, []
+        batch = sorted(came, key=lambda work: work.order)
         try:
             self._commit(batch)
         except Exception as error:  # noqa: BLE001 - handed to the thread whose work it is
-            for work in batch:
+            # by themselves as they came, so that none is committed before what was submitted earlier
+            for work in came:
                 if len(batch) == 1 or isinstance(error, StillHeld | ConnectionLost):
                     # each by itself would wait as long again
                     work.error = error
@@ -81,8 +139,11 @@ class GroupCommit:
                 work.error = error
             raise
         finally:
-            for work in batch:
-                work.done = True
+            with self._queue:
+                for work in batch:
+                    work.done = True
+                    if work.gate is not None and not work.leads:
+                        work.gate.release()
 
     def _commit_alone(self, work: _Work) -> None:
         """Try one piece by itself, so that a failure meets only the one that caused it."""
@@ -93,8 +154,15 @@ class GroupCommit:
 
     def _commit(self, batch: list[_Work]) -> None:
         def all_of_them(connection: sa.Connection) -> None:
-            for work in batch:
-                work.result = work.job(connection)
+            for together, works in groupby(batch, key=lambda work: work.together):
+                several = list(works)
+                if together is None or len(several) == 1:
+                    for work in several:
+                        work.result = work.job(connection)
+                else:
+                    results = together(connection, [work.item for work in several])
+                    for work, result in zip(several, results, strict=True):
+                        work.result = result
 
         patiently(self.transaction, all_of_them)
         self.commits += 1

@@ -4,46 +4,24 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final, TypeVar
-from uuid import uuid4
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DatabaseError, IntegrityError
 
 from importer.errors import JournalError
 from importer.journal import attempts, run_locks, tables
-from importer.journal.attempts import COLUMNS, AlreadyClaimed, Attempt
+from importer.journal.attempts import COLUMNS, NAMES, AlreadyClaimed, Attempt
+from importer.journal.claims import Claim, kept, new_attempt, told
 from importer.journal.database import is_held, open_database, refusal
 from importer.journal.group_commit import ConnectionLost, GroupCommit, StillHeld, patiently
+from importer.journal.statements import INSERT, Statements
 from importer.model import Document, Outcome, RunRecord, Status
 
 T = TypeVar("T")
-_INSERT: Final[dict[str, Callable[[sa.Table], Any]]] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
 #: How often a claim is tried where what stood in its way was settled meanwhile.
 _CLAIM_TRIES: Final = 3
 #: How many keys one question names.
 _ASKED_AT_ONCE: Final = 500
-
-
-def _new_attempt(record: RunRecord, outcome: Outcome, state: str, at: str, **more: Any) -> dict[str, Any]:
-    """Return a row for an attempt of a run at one of its documents."""
-    return {
-        "uid": uuid4().hex,
-        "run_id": record.run_id,
-        "company": record.company,
-        "endpoint": record.endpoint,
-        "key": outcome.key,
-        "position": outcome.position,
-        "state": state,
-        "claimed_at": at,
-        **more,
-    }
-
-
-def _update(record: RunRecord, outcome: Outcome) -> sa.Update:
-    result = tables.result
-    own = (result.c.run_id == record.run_id, result.c.position == outcome.position)
-    return result.update().where(*own).values(tables.outcome_row(outcome))
 
 
 class Journal:
@@ -55,6 +33,7 @@ class Journal:
         self._shown = shown
         #: how a run that lives opens the transactions by which it claims and settles
         self._begin: run_locks.Begin = engine.begin
+        self._statements = Statements(engine)
         self._group = GroupCommit(lambda: self._transaction(self._begin))
 
     @contextmanager
@@ -123,8 +102,7 @@ class Journal:
             if connection.execute(sa.select(tables.run.c.run_id).where(tables.run.c.run_id == record.run_id)).first():
                 return
             connection.execute(tables.run.insert(), tables.run_row(record))
-            if rows:
-                connection.execute(tables.result.insert(), rows)
+            self._statements.result.each(connection, rows)
 
         self.do(job)
 
@@ -138,7 +116,7 @@ class Journal:
         JournalError when the claim cannot be written.
         """
         endpoint = document.endpoint or record.endpoint
-        values = _new_attempt(
+        values = new_attempt(
             record,
             outcome,
             "sending",
@@ -152,34 +130,36 @@ class Journal:
             key=document.known_as,
             before=document.before or None,
         )
-        error = attempts.refused_with_error(
-            record.company, endpoint, document.identity, document.fingerprint, looked_after
-        )
+        new = Claim(values=values, outcome=told(record, outcome), looked_after=looked_after)
 
         def job(connection: sa.Connection) -> int | Attempt:
-            found = self._insert_claim(connection, values)
-            if isinstance(found, int):
-                # after our claim nobody else's can change any more
-                refused = connection.execute(error).mappings().first()
-                if refused is not None:
-                    connection.execute(tables.attempt.delete().where(tables.attempt.c.attempt_id == found))
-                    return Attempt(**refused)
-                connection.execute(_update(record, outcome))
-            return found
+            return self._claim_alone(connection, new)
 
-        claimed = self._group.run(job, (0, document.identity))
+        claimed = self._group.run(job, (0, document.identity), self._claim_together, new)
         if isinstance(claimed, Attempt):
             raise AlreadyClaimed(claimed)
         return claimed
 
+    def _claim_alone(self, connection: sa.Connection, claim: Claim) -> int | Attempt:
+        found = self._insert_claim(connection, claim.values)
+        return kept(self._statements, connection, {found: claim})[found] if isinstance(found, int) else found
+
+    def _claim_together(self, connection: sa.Connection, claims: list[Claim]) -> list[int | Attempt]:
+        """Make several claims at once; of each return its id, or the attempt that stands in its way."""
+        if len({(*claim.place, claim.values["identity"]) for claim in claims}) < len(claims):
+            # where one makes way again, another one of the same document may take its place
+            return [self._claim_alone(connection, claim) for claim in claims]
+        self._statements.claim.each(connection, [claim.values for claim in claims])
+        ids = self._statements.ids(connection, [claim.uid for claim in claims])
+        found = [ids.get(claim.uid) or self._insert_claim(connection, claim.values) for claim in claims]
+        new = {own: claim for own, claim in zip(found, claims, strict=True) if isinstance(own, int)}
+        became = kept(self._statements, connection, new)
+        return [became[own] if isinstance(own, int) else own for own in found]
+
     def _insert_claim(self, connection: sa.Connection, values: dict[str, Any]) -> int | Attempt:
         """Return the id of a new claim, or the live attempt that stands in its way."""
-        insert = _INSERT[self._engine.dialect.name]
-        statement = (
-            insert(tables.attempt).values(values).on_conflict_do_nothing().returning(tables.attempt.c.attempt_id)
-        )
         for _ in range(_CLAIM_TRIES):
-            new = connection.execute(statement).scalar()
+            new = self._statements.claim_one(connection, values).scalar()
             if new is not None:
                 return int(new)
             own = (tables.attempt.c[name] == values[name] for name in ("company", "endpoint", "identity"))
@@ -196,30 +176,43 @@ class Journal:
         statement = table.update().where(table.c.attempt_id == attempt_id).values(job=job, evidence=evidence)
         self._group.run(lambda connection: connection.execute(statement), (1, f"{attempt_id:012}"))
 
-    def settle(self, record: RunRecord, attempt_id: int, outcome: Outcome, at: str, evidence: str = "") -> None:
-        """Commit what became of a claim; the owner's word counts although another run called it in doubt."""
-        values = {
+    def settle(
+        self, record: RunRecord, attempt_id: int, outcome: Outcome, at: str, evidence: str = "", *, wait: bool = True
+    ) -> Callable[[], None]:
+        """Commit what became of a claim; the owner's word counts although another run called it in doubt.
+
+        Return what waits for the commit. Without `wait` it has not been waited for: it comes with the next claim of
+        the same thread, or earlier.
+        """
+        settled = {
+            "own": attempt_id,
             "state": outcome.status.value,
             "settled_at": at,
             "number": outcome.number,
             "http_status": outcome.http_status,
             "evidence": evidence or None,
         }
-        statement = (
-            tables.attempt.update()
-            .where(tables.attempt.c.attempt_id == attempt_id, tables.attempt.c.state.in_(("sending", "unknown")))
-            .values(values)
-        )
+        item = (settled, told(record, outcome))
 
         def job(connection: sa.Connection) -> None:
-            connection.execute(statement)
-            connection.execute(_update(record, outcome))
+            self._settle_together(connection, [item])
 
-        self._group.run(job, (1, f"{attempt_id:012}"))
+        settling = self._group.submit(job, (1, f"{attempt_id:012}"), self._settle_together, item)
+        if wait:
+            settling()
+        return settling
+
+    def _settle_together(
+        self, connection: sa.Connection, items: list[tuple[dict[str, Any], dict[str, Any]]]
+    ) -> list[None]:
+        self._statements.settle.each(connection, [settled for settled, _ in items])
+        self._statements.outcome.each(connection, [said for _, said in items])
+        return [None] * len(items)
 
     def note(self, record: RunRecord, outcome: Outcome) -> None:
         """Write down an outcome that no attempt of this run stands behind."""
-        self._group.run(lambda connection: connection.execute(_update(record, outcome)), (2, f"{outcome.position:012}"))
+        item = told(record, outcome)
+        self._group.run(lambda connection: self._statements.outcome(connection, item), (2, f"{outcome.position:012}"))
 
     def finish_run(self, record: RunRecord) -> None:
         """Write down how a run ended."""
@@ -246,7 +239,8 @@ class Journal:
         return self._attempts(attempts.once_doubtful(company, endpoint))
 
     def _attempts(self, query: sa.Select[Any]) -> list[Attempt]:
-        return [Attempt(**row) for row in self._rows(query)]
+        rows = self.do(lambda connection: connection.execute(query).all())
+        return [Attempt(**dict(zip(NAMES, row, strict=True))) for row in rows]
 
     def waived(self, company: str, endpoint: str) -> frozenset[tuple[str, str]]:
         """Return key and fingerprint of what a person said is not in Visma, so that it is sent whatever is found."""
@@ -300,7 +294,7 @@ class Journal:
 
         Raises: JournalError when one stands behind it meanwhile.
         """
-        values = _new_attempt(
+        values = new_attempt(
             record,
             outcome,
             state,
@@ -313,7 +307,7 @@ class Journal:
             expect="",
             decided_by=by,
         )
-        insert = _INSERT[self._engine.dialect.name](tables.attempt).values(values)
+        insert = INSERT[self._engine.dialect.name](tables.attempt).values(values)
         # once, also where the answer to a first try was lost with its connection
         statement = insert.on_conflict_do_nothing(index_elements=["uid"])
         try:

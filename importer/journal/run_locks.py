@@ -98,11 +98,23 @@ def alive(engine: sa.Engine, run_id: str) -> Iterator[Begin]:
             "folder can be written, or name another journal with --journal."
         ) from None
     try:
-        yield engine.begin
+        # one connection for all of the run's transactions, so that not each takes one out and puts it back
+        with engine.connect() as connection:
+            yield lambda: _within(connection)
     finally:
         lock.release()
         with suppress(OSError):
             file.unlink(missing_ok=True)
+
+
+@contextmanager
+def _within(connection: sa.Connection) -> Iterator[sa.Connection]:
+    """Open a transaction on a connection.
+
+    Raises: DatabaseError.
+    """
+    with connection.begin():
+        yield connection
 
 
 def is_alive(engine: sa.Engine, run_id: str) -> bool:
