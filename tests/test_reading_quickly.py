@@ -11,14 +11,13 @@ from both_ways import Ways, ways
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from odd_sheets import HEADS, MAIN, TAILS, sheets
-from openpyxl.reader.strings import read_string_table
 from sheet_xml import SHEET, column, rewrite
 from test_workbook_cells import test_a_cell_holds_what_excel_shows as cell_cases
 
 from importer.workbook import read
 from importer.workbook.xlsx_parts import OddError
 from importer.workbook.xlsx_quick import QuickReading
-from importer.workbook.xlsx_texts import shared_texts
+from importer.workbook.xlsx_texts import parsed_texts, shared_texts
 
 HERE = Path(__file__).parent
 SAMPLES = sorted((HERE.parent / "samples").rglob("*.xlsx"))
@@ -237,15 +236,26 @@ def texts_of(xml: bytes, chunk: int) -> Any:
     end=st.sampled_from(["</sst>", "</sst>", "</sst>\n", "", "<x/></sst>", "</sst><x/>", "<!-- x --></sst>"]),
     chunk=st.sampled_from([1, 20, 1 << 20]),
 )
-def test_shared_texts_are_those_that_openpyxl_reads(items: list[str], end: str, chunk: int) -> None:
-    """The table is read as openpyxl reads it, or left to openpyxl."""
+def test_shared_texts_are_those_that_an_xml_parser_reads(items: list[str], end: str, chunk: int) -> None:
+    """The table is read as an XML parser reads it, or left to one."""
     xml = f'<?xml version="1.0" encoding="UTF-8" standalone="yes"?>\n<sst xmlns="{MAIN}">{"".join(items)}{end}'.encode()
     found = texts_of(xml, chunk)
 
     if found is not None:
-        assert found == read_string_table(io.BytesIO(xml))
+        assert found == parsed_texts(io.BytesIO(xml))
     else:
         assert set(items) & set(ODD_ITEMS) or not items or end.strip() != "</sst>"
+
+
+@pytest.mark.parametrize("way", [shared_texts, parsed_texts])
+def test_an_escaped_underscore_is_not_taken_for_the_beginning_of_a_character(way: Any, make_workbook: Any) -> None:
+    """Excel writes `_x0041_`, typed so, as `_x005F_x0041_`; half of it taken off it would be the letter A."""
+    xml = f'<sst xmlns="{MAIN}"><si><t>No_x005F_x0041_</t></si><si><t>0_x005F_x005F_</t></si></sst>'.encode()
+    texts = way(io.BytesIO(xml))
+    file = make_workbook([["No"], [texts[0]], [texts[1]]])
+
+    assert texts == ["No_x005F_x0041_", "0_x005F_x005F_"]
+    assert column(read(file), "No") == {2: "No_x0041_", 3: "0_x005F_"}
 
 
 def test_shared_texts_of_another_kind_are_left_to_openpyxl() -> None:

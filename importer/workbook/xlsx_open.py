@@ -10,7 +10,7 @@ from openpyxl.xml.constants import SHARED_STRINGS
 
 from importer.workbook.archive import UNREADABLE
 from importer.workbook.xlsx_parts import OddError
-from importer.workbook.xlsx_texts import shared_texts
+from importer.workbook.xlsx_texts import parsed_texts, shared_texts
 
 
 class _Sheet(ReadOnlyWorksheet):
@@ -20,21 +20,30 @@ class _Sheet(ReadOnlyWorksheet):
         """Leave the size open."""
 
 
+def texts_of(reader: ExcelReader) -> list[str]:
+    """Return the texts that the cells of a workbook share.
+
+    Raises: whatever a damaged workbook raises (archive.UNREADABLE).
+    """
+    package: Any = reader.package
+    table = package.find(SHARED_STRINGS)
+    if table is None:
+        return []
+    part = table.PartName[1:]
+    try:
+        with reader.archive.open(part) as stream:
+            return shared_texts(stream)
+    except (OddError, OSError, *UNREADABLE):
+        with reader.archive.open(part) as stream:
+            return parsed_texts(stream)
+
+
 class _Reader(ExcelReader):
     """Open a workbook for its values."""
 
     def read_strings(self) -> None:
         """Read the texts that cells share."""
-        package: Any = self.package
-        table = package.find(SHARED_STRINGS)
-        if table is None:
-            return
-        part = table.PartName[1:]
-        try:
-            with self.archive.open(part) as stream:
-                self.shared_strings = shared_texts(stream)
-        except (OddError, OSError, *UNREADABLE):
-            super().read_strings()
+        self.shared_strings = texts_of(self)
 
     def read_worksheets(self) -> None:
         """Note the sheets, as openpyxl does."""

@@ -1,7 +1,8 @@
 """Read the table of texts that the cells of an .xlsx workbook share, quickly where it is written as programs write it.
 
-What is read is what openpyxl reads: the text without its fonts, without what tells how to say it, and without the first
-half of an escaped underscore.
+What is read is what openpyxl reads: the text without its fonts, and without what tells how to say it. Only escaped
+underscores stay as they are written: openpyxl takes the first half of them off, so that `_x005F_x0041_`, which Excel shows
+as `_x0041_`, would be read as the letter A.
 """
 
 import re
@@ -32,9 +33,26 @@ def shared_texts(stream: IO[bytes], chunk: int = CHUNK) -> list[str]:
     reading = _Reading(root, first[1].decode())
     texts: list[str] = []
     for piece in pieces(stream, head[root.content :], reading.item_end, chunk):
-        texts.extend(text.replace("x005F_", "") for text in reading.texts(piece))
+        texts.extend(reading.texts(piece))
     if not reading.ended:
         raise OddError("the texts have no end")
+    return texts
+
+
+def parsed_texts(stream: IO[bytes]) -> list[str]:
+    """Return the texts as an XML parser gives them.
+
+    Raises: whatever a damaged workbook raises.
+    """
+    from defusedxml.ElementTree import iterparse
+    from openpyxl.cell.text import Text
+
+    texts: list[str] = []
+    for _event, node in iterparse(stream):
+        if node.tag == _ITEM:
+            text: Any = Text.from_tree(node)
+            texts.append(text.content)
+            node.clear()
     return texts
 
 
