@@ -1,6 +1,7 @@
 """Read the XML of a sheet quickly and as an XML parser gives it, to compare what comes of it."""
 
 import io
+import warnings
 import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -37,7 +38,8 @@ class Ways:
         walk = self.walk()
         found: list[Any] = []
         try:
-            with zipped(xml) as archive:
+            with zipped(xml) as archive, warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # as open_book does
                 for row in rows(walk, archive, PART, quick=quick, chunk=chunk):
                     found.append((row[0], list(row[1])))
         except (OSError, *UNREADABLE) as error:
