@@ -84,7 +84,7 @@ def test_each_case_of_faithful_reading_is_the_same_among_rows_that_are_read_quic
     assert either.parsed(sheet(alike(40, common) + odd + alike(40, common, start=42))) == 1
 
 
-@settings(max_examples=1_500, deadline=None)
+@settings(max_examples=800, deadline=None)
 @given(xml=sheets(), chunk=st.sampled_from([1, 20, 300, 1 << 20]), waiting=st.booleans())
 def test_any_sheet_gives_the_same_rows_or_the_same_error(
     either: Ways, doubtful: Ways, xml: str, chunk: int, waiting: bool
