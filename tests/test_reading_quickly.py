@@ -2,6 +2,7 @@
 
 import gc
 import io
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -197,6 +198,15 @@ def test_cells_in_the_area_of_a_formula_are_read_by_the_parser_and_those_below_a
 
     assert either.parsed(xml) == 8
     assert either.same(xml)[0].count("not_calculated") == 7
+
+
+def test_cells_that_are_all_written_in_another_way_do_not_fill_the_memory(either: Ways) -> None:
+    """Forms are remembered while they are few; a sheet that has thousands is walked through instead."""
+    rows = "".join(f'<row r="{n}" ht="{n}"><c r="A{n}" vm="{n}"><v>{n}</v></c></row>' for n in range(1, 5_200))
+
+    assert either.parsed(sheet(rows)) is None
+    assert "(5199, [" in either.same(sheet(rows))[0]
+    assert either.parsed(sheet(re.sub(' vm="[0-9]+"', "", rows))) == 0
 
 
 def test_equal_texts_of_a_file_become_the_same_object(either: Ways) -> None:

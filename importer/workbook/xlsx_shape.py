@@ -12,12 +12,15 @@ from typing import Final
 
 from importer.workbook.sheet import EMPTY, Cell
 from importer.workbook.xlsx_forms import ABSENT, Form, Surroundings
+from importer.workbook.xlsx_parts import OddError
 from importer.workbook.xlsx_walk import ROW, Walk
 
 #: Rows of a sheet by their numbers.
 Rows = list[tuple[int, Sequence[Cell]]]
 #: How many forms a pattern knows at most: it takes a tenth of a millisecond to compile each.
 _MAX_FORMS: Final = 1_000
+#: How many forms, and how many attributes of rows, are remembered: far more than the few hundred that sheets have.
+_MAX_SEEN: Final = 5_000
 #: How many columns a row may lack and be learned; a lost cell far away widens no other row.
 _MAX_GAP: Final = 50
 
@@ -30,6 +33,8 @@ class _Attributes(dict[str, bool]):
         self._around = around
 
     def __missing__(self, raw: str) -> bool:
+        if len(self) >= _MAX_SEEN:
+            self.clear()
         prefix = self._around.prefix
         node = self._around.root.element(f'<{prefix}row r="1"{raw}>', f"</{prefix}row>", ROW)
         hidden = self[raw] = node.get("hidden") in {"1", "true"}
@@ -141,6 +146,8 @@ class Shape:
 
     def _form(self, attributes: str, content: int) -> Form:
         if (attributes, content) not in self._forms:
+            if len(self._forms) >= _MAX_SEEN:
+                raise OddError("cells of too many forms")
             self._forms[attributes, content] = Form(self._walk, self._around, attributes, content)
         return self._forms[attributes, content]
 
