@@ -1,8 +1,8 @@
 """Read the table of texts that the cells of an .xlsx workbook share, quickly where it is written as programs write it.
 
 What is read is what openpyxl reads: the text without its fonts, and without what tells how to say it. Only escaped
-underscores stay as they are written: openpyxl takes the first half of them off, so that `_x005F_x0041_`, which Excel shows
-as `_x0041_`, would be read as the letter A.
+underscores stay as they are written: openpyxl takes the first half of them off, so that `_x005F_x0041_`, which Excel
+shows as `_x0041_`, would be read as the letter A.
 """
 
 import re
