@@ -69,7 +69,11 @@ def kept(do: Statements, connection: sa.Connection, claims: dict[int, Claim]) ->
                 if found[own] == own and _forbids(refused, claim):
                     found[own] = refused
                     do.take_back(connection, {"own": own})
-    do.outcome.each(connection, [claim.outcome for own, claim in claims.items() if found[own] == own])
+    said = [claim.outcome for own, claim in claims.items() if found[own] == own]
+    if len({one["own_run"] for one in said}) == 1 < len(said):
+        do.outcomes(connection, said)
+    else:
+        do.outcome.each(connection, said)
     return found
 
 

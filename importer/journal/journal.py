@@ -149,8 +149,7 @@ class Journal:
         if len({(*claim.place, claim.values["identity"]) for claim in claims}) < len(claims):
             # where one makes way again, another one of the same document may take its place
             return [self._claim_alone(connection, claim) for claim in claims]
-        self._statements.claim.each(connection, [claim.values for claim in claims])
-        ids = self._statements.ids(connection, [claim.uid for claim in claims])
+        ids = {uid: int(own) for uid, own in self._statements.claims(connection, [claim.values for claim in claims])}
         found = [ids.get(claim.uid) or self._insert_claim(connection, claim.values) for claim in claims]
         new = {own: claim for own, claim in zip(found, claims, strict=True) if isinstance(own, int)}
         became = kept(self._statements, connection, new)
@@ -159,7 +158,7 @@ class Journal:
     def _insert_claim(self, connection: sa.Connection, values: dict[str, Any]) -> int | Attempt:
         """Return the id of a new claim, or the live attempt that stands in its way."""
         for _ in range(_CLAIM_TRIES):
-            new = self._statements.claim_one(connection, values).scalar()
+            new = self._statements.claim(connection, values).scalar()
             if new is not None:
                 return int(new)
             own = (tables.attempt.c[name] == values[name] for name in ("company", "endpoint", "identity"))
@@ -205,8 +204,13 @@ class Journal:
     def _settle_together(
         self, connection: sa.Connection, items: list[tuple[dict[str, Any], dict[str, Any]]]
     ) -> list[None]:
-        self._statements.settle.each(connection, [settled for settled, _ in items])
-        self._statements.outcome.each(connection, [said for _, said in items])
+        do = self._statements
+        if len({said["own_run"] for _, said in items}) == 1 < len(items):
+            do.settlements(connection, [settled for settled, _ in items])
+            do.outcomes(connection, [said for _, said in items])
+        else:
+            do.settle.each(connection, [settled for settled, _ in items])
+            do.outcome.each(connection, [said for _, said in items])
         return [None] * len(items)
 
     def note(self, record: RunRecord, outcome: Outcome) -> None:

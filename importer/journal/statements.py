@@ -42,6 +42,24 @@ class _Text:
             connection.exec_driver_sql(self._text, [{**self._said, **one} for one in given])
 
 
+class _Several:
+    """Hold a statement that does for several documents at once what another one does for one.
+
+    A statement lets other threads go first at its every step; one that does it row by row waits for them as often.
+    """
+
+    def __init__(self, build: Callable[[int], Any], dialect: Any) -> None:
+        self._texts = cache(lambda count: _Text(build(count), dialect))
+
+    def __call__(self, connection: sa.Connection, given: Sequence[Parameters]) -> list[Any]:
+        """Carry it out with several parameters, if there are any; return the rows that it tells."""
+        if not given:
+            return []
+        placed = {f"{name}_of_{place}": value for place, one in enumerate(given) for name, value in one.items()}
+        found = self._texts(len(given))(connection, placed)
+        return list(found.all()) if found.returns_rows else []
+
+
 class Statements:
     """Hold the statements; each takes its parameters by name."""
 
@@ -51,11 +69,19 @@ class Statements:
             # names in place of question marks, so that both databases take the same parameters
             dialect = sqlite.dialect(paramstyle="named")
         attempt, result = tables.attempt, tables.result
-        claim = INSERT[dialect.name](attempt).values(_by_name(_CLAIMED)).on_conflict_do_nothing()
-        #: a claim, left out where another one stands in its way
-        self.claim = _Text(claim, dialect)
-        #: the same; tells its id
-        self.claim_one = _Text(claim.returning(attempt.c.attempt_id), dialect)
+        insert = INSERT[dialect.name](attempt)
+        #: a claim, left out where another one stands in its way; tells its id
+        claim = insert.values(_by_name(_CLAIMED)).on_conflict_do_nothing()
+        self.claim = _Text(claim.returning(attempt.c.attempt_id), dialect)
+        #: several; tells uid and id of those that are not left out
+        self.claims = _Several(
+            lambda count: (
+                insert.values([_by_name(_CLAIMED, f"_of_{place}") for place in range(count)])
+                .on_conflict_do_nothing()
+                .returning(attempt.c.uid, attempt.c.attempt_id)
+            ),
+            dialect,
+        )
         #: the claim `attempt_id` is taken back before it counted
         self.take_back = _Text(attempt.delete().where(attempt.c.attempt_id == _given("own")), dialect)
         #: the claim `own` is settled; the owner's word counts although another run called it in doubt
@@ -65,18 +91,23 @@ class Statements:
             .values(_by_name(_SETTLED)),
             dialect,
         )
+        open_ = attempt.c.state.in_(("sending", "unknown"))
+        self.settlements = _Several(
+            lambda count: _updates(attempt, "attempt_id", "own", _SETTLED, count).where(open_), dialect
+        )
         #: what the report of a run says of a document, for the first time
         self.result = _Text(result.insert().values(_by_name(result.c.keys())), dialect)
         own = (result.c.run_id == _given("own_run"), result.c.position == _given("own_position"))
         #: what the report of a run says of the document at a position
         self.outcome = _Text(result.update().where(*own).values(_by_name(_OUTCOME)), dialect)
+        #: the same of several documents of one run
+        self.outcomes = _Several(
+            lambda count: _updates(result, "position", "own_position", _OUTCOME, count).where(
+                result.c.run_id == _given("own_run_of_0")
+            ),
+            dialect,
+        )
         self._refused = cache(lambda count: _Text(refused_with_error(_several(count)), dialect))
-        ids = sa.select(attempt.c.uid, attempt.c.attempt_id)
-        self._ids = cache(lambda count: _Text(ids.where(attempt.c.uid.in_(_several(count))), dialect))
-
-    def ids(self, connection: sa.Connection, uids: Sequence[str]) -> dict[str, int]:
-        """Return by its uid the id of each attempt that is there."""
-        return {row.uid: int(row.attempt_id) for row in self._ids(len(uids))(connection, _places(uids))}
 
     def refused(
         self, connection: sa.Connection, company: str, endpoint: str, fingerprints: Sequence[str]
@@ -91,8 +122,21 @@ def _given(name: str) -> sa.BindParameter[Any]:
     return sa.bindparam(name, required=False)
 
 
-def _by_name(names: Sequence[str]) -> dict[str, sa.BindParameter[Any]]:
-    return {name: _given(name) for name in names}
+def _by_name(names: Sequence[str], of: str = "") -> dict[str, sa.BindParameter[Any]]:
+    return {name: _given(f"{name}{of}") for name in names}
+
+
+def _updates(table: sa.Table, key: str, own: str, names: Sequence[str], count: int) -> sa.Update:
+    """Return the update of several rows, each known by its `key`, in which each gets values of its own."""
+    places = range(count)
+    keys = [sa.bindparam(f"{own}_of_{place}", required=False, type_=table.c[key].type) for place in places]
+
+    def its(name: str) -> Any:
+        kind = table.c[name].type
+        values = [sa.bindparam(f"{name}_of_{place}", required=False, type_=kind) for place in places]
+        return sa.case(*((table.c[key] == one, value) for one, value in zip(keys, values, strict=True)))
+
+    return table.update().where(table.c[key].in_(keys)).values({name: its(name) for name in names})
 
 
 def _several(count: int) -> list[sa.BindParameter[Any]]:
