@@ -8,6 +8,8 @@ from typing import Final
 from importer.decide import Known, Past, known_from
 from importer.endpoints import Endpoint, creator, table
 from importer.journal import Attempt, Journal, changes
+from importer.journal.attempts import WITHDRAWN
+from importer.journal.tables import LIVE
 from importer.model import Document, Outcome, Reference, RunRecord, Status
 
 _THEN: Final = "Not sent; the run after that one is accepted sends it."
@@ -30,9 +32,17 @@ def once_doubtful(past: Known, endpoint: Endpoint) -> dict[tuple[str, str], int]
 
 
 def _known(journal: Journal, company: str, endpoint: str) -> Known:
-    attempts = (_past(attempt) for attempt in journal.live_attempts(company, endpoint))
-    once = {attempt.identity: _past(attempt) for attempt in journal.once_doubtful(company, endpoint)}
-    return known_from(attempts, journal.waived(company, endpoint), once)
+    live: list[Past] = []
+    once: dict[str, Past] = {}
+    waived: set[tuple[str, str]] = set()
+    for attempt in journal.deciding(company, endpoint):
+        if attempt.state in LIVE:
+            live.append(_past(attempt))
+        elif attempt.state == WITHDRAWN:
+            waived.add((attempt.key, attempt.fingerprint))
+        else:
+            once[attempt.identity] = _past(attempt)
+    return known_from(live, frozenset(waived), once)
 
 
 def _past(attempt: Attempt) -> Past:

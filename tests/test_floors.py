@@ -17,7 +17,7 @@ FLOORS = {
     name: floor
     for floor, names in enumerate(
         (
-            "errors model resources stop",
+            "errors model resources stop beside",
             "endpoints fields jsontext yamlfile locales sandbox grouping atomic_file allowance",
             "values rules schemacheck compare catalogue expect",
             "literals expression workbook target causes replaced",

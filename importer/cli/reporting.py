@@ -137,11 +137,18 @@ def report_folder(project: Project, name: str, started_at: str, own_id: str) -> 
 
 
 def rebuild_report(
-    journal: Journal, run_id: str, project: Project, folder: Path | None
+    journal: Journal,
+    run_id: str,
+    project: Project,
+    folder: Path | None,
+    outcomes: Sequence[Outcome] | None = None,
 ) -> tuple[Path | None, list[str]]:
-    """Write a run's report from what the journal holds; return where it is, if it could be written, and notes."""
+    """Write a run's report from what the journal holds; return where it is, if it could be written, and notes.
+
+    `outcomes` are those that the journal holds, where they are at hand.
+    """
     record = journal.run(run_id)
-    outcomes = journal.outcomes(run_id)
+    outcomes = journal.outcomes(run_id) if outcomes is None else outcomes
     if folder is None:
         folder = report_folder(project, record.mapping_name, record.started_at, record.run_id)
     copy = project.workbook_copy(record.workbook_sha256)

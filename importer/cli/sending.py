@@ -116,7 +116,7 @@ def send_step(passage: Passage, *, ask: bool) -> tuple[RunRecord, list[Outcome]]
     if not options.quiet:
         _announce(screen.console(error=options.json), given, target, documents)
     if ask:
-        confirm(target, what(given.mapping, documents), yes=manner.yes or not to_send(documents))
+        confirm(target, lambda: what(given.mapping, documents), yes=manner.yes or not to_send(documents))
     doubts.adopt(documents)
     progress.begin(to_send(documents))
     job = Run(
@@ -137,11 +137,11 @@ def send_step(passage: Passage, *, ask: bool) -> tuple[RunRecord, list[Outcome]]
         raise
 
 
-def report_step(passage: Passage, record: RunRecord) -> tuple[Path | None, list[str]]:
+def report_step(passage: Passage, record: RunRecord, outcomes: Sequence[Outcome]) -> tuple[Path | None, list[str]]:
     """Write the report of a run that is over; what keeps it from being written changes nothing in how the run ended."""
     errand = passage.errand
     try:
-        return rebuild_report(errand.journal, record.run_id, errand.task.project, passage.report_folder)
+        return rebuild_report(errand.journal, record.run_id, errand.task.project, passage.report_folder, outcomes)
     except JournalError as error:
         return None, [f"The report could not be written. {error} Then say visma-import report {record.run_id}"]
 
@@ -219,8 +219,8 @@ def _explainer(given: Input) -> Callable[[str], str]:
     return lambda message: explain_verdict(given.causes, message, endpoint, language)
 
 
-def confirm(target: Target, what: str, *, yes: bool) -> None:
-    """Ask before anything is sent to a real company; `what` says how many documents and how much they add up to.
+def confirm(target: Target, says: Callable[[], str], *, yes: bool) -> None:
+    """Ask before anything is sent to a real company; `says` tells how many documents and how much they add up to.
 
     Raises: StartError when nobody can be asked or the answer is no.
     """
@@ -229,10 +229,10 @@ def confirm(target: Target, what: str, *, yes: bool) -> None:
     if not sys.stdin.isatty():
         raise StartError(f"Nobody can be asked here whether to send to {target.name!r}. Say --yes. Nothing was sent.")
     if target.production:
-        typed = click.prompt(f"This is PRODUCTION: {what}. Type the target's name to send", err=True)
+        typed = click.prompt(f"This is PRODUCTION: {says()}. Type the target's name to send", err=True)
         agreed = typed.strip() == target.name
     else:
-        agreed = click.confirm(f"Send {what} to {target.name}?", err=True)
+        agreed = click.confirm(f"Send {says()} to {target.name}?", err=True)
     if not agreed:
         raise StartError("Nothing was sent.")
 

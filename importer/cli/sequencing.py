@@ -50,7 +50,7 @@ def send(errand: Errand) -> int:
                 planned=applied.sends[0] if applied else None,
             )
             record, outcomes = send_step(passage, ask=True)
-        folder, notes = report_step(passage, record)
+        folder, notes = report_step(passage, record, outcomes)
         given = passage.given
         conclude(record, outcomes, folder, notes, errand.options, given)
         job.ended(given, record, outcomes, folder, errand.manner.annotations)
@@ -119,7 +119,7 @@ class _Sequence:
                 documents = [documents[position] for position in self.applied.sends[number]]
             if to_send(documents):
                 told.append(f"{step.name}: {what(step.given.mapping, documents)}")
-        confirm(target, "; ".join(told), yes=not told)
+        confirm(target, lambda: "; ".join(told), yes=not told)
 
     def _send_all(self, steps: Sequence[Step], connection: Connection) -> None:
         for number, step in enumerate(steps):
@@ -189,7 +189,7 @@ class _Sequence:
 
     def _keep(self, passage: Passage, record: RunRecord, outcomes: list[Outcome]) -> None:
         self.parts.append(Part(record, tuple(outcomes)))
-        folder, notes = report_step(passage, record)
+        folder, notes = report_step(passage, record, outcomes)
         given, options = passage.given, self.errand.options
         show_end(record, outcomes, folder, notes, options, given)
         job.ended(given, record, outcomes, folder, self.errand.manner.annotations)

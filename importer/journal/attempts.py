@@ -10,9 +10,11 @@ from importer.journal import tables
 
 #: The status of an answer that may have been given after the work was done.
 _ERROR: Final = 500
+#: The state of what a person said is not in Visma, so that it is sent whatever is found.
+WITHDRAWN: Final = "withdrawn"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Attempt:
     """Hold one attempt at one document."""
 
@@ -61,9 +63,19 @@ def live(company: str, endpoint: str) -> sa.Select[Any]:
 
 def once_doubtful(company: str, endpoint: str) -> sa.Select[Any]:
     """Ask for every attempt that a look-up or a person said is not there, or that was refused with 500."""
+    return _of(company, endpoint, _once_doubtful())
+
+
+def deciding(company: str, endpoint: str) -> sa.Select[Any]:
+    """Ask at once for every attempt that is live, that was once in doubt, or that a person said is not there."""
+    state = tables.attempt.c.state
+    return _of(company, endpoint, sa.or_(state.in_((*tables.LIVE, WITHDRAWN)), _once_doubtful()))
+
+
+def _once_doubtful() -> Any:
     attempt = tables.attempt
     settled = sa.and_(attempt.c.state == "not_sent", attempt.c.decided_by.is_not(None))
-    return _of(company, endpoint, sa.or_(settled, _refused_with_error()))
+    return sa.or_(settled, _refused_with_error())
 
 
 def refused_with_error(fingerprints: Sequence[Any]) -> sa.Select[Any]:

@@ -10,7 +10,7 @@ from sqlalchemy.exc import DatabaseError, IntegrityError
 
 from importer.errors import JournalError
 from importer.journal import attempts, run_locks, tables
-from importer.journal.attempts import COLUMNS, NAMES, AlreadyClaimed, Attempt
+from importer.journal.attempts import COLUMNS, AlreadyClaimed, Attempt
 from importer.journal.claims import Claim, kept, new_attempt, told
 from importer.journal.database import is_held, open_database, refusal
 from importer.journal.group_commit import ConnectionLost, GroupCommit, StillHeld, patiently
@@ -242,17 +242,13 @@ class Journal:
         """
         return self._attempts(attempts.once_doubtful(company, endpoint))
 
+    def deciding(self, company: str, endpoint: str) -> list[Attempt]:
+        """Return every attempt that decides what is sent, in order: live, once doubtful, or withdrawn by a person."""
+        return self._attempts(attempts.deciding(company, endpoint))
+
     def _attempts(self, query: sa.Select[Any]) -> list[Attempt]:
         rows = self.do(lambda connection: connection.execute(query).all())
-        return [Attempt(**dict(zip(NAMES, row, strict=True))) for row in rows]
-
-    def waived(self, company: str, endpoint: str) -> frozenset[tuple[str, str]]:
-        """Return key and fingerprint of what a person said is not in Visma, so that it is sent whatever is found."""
-        attempt = tables.attempt
-        query = sa.select(attempt.c.key, attempt.c.fingerprint).where(
-            attempt.c.company == company, attempt.c.endpoint == endpoint, attempt.c.state == "withdrawn"
-        )
-        return frozenset((row["key"], row["fingerprint"]) for row in self._rows(query))
+        return [Attempt(*row) for row in rows]
 
     def decide(self, attempt: Attempt, status: str, message: str, at: str, *, number: str | None, by: str) -> bool:
         """Settle an attempt afterwards, and what its run's report says of it; false where it was settled meanwhile.

@@ -19,13 +19,14 @@ layout         heights, amounts and paper of the sheets that are ours
 
 import os
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from collections.abc import Mapping as Dictionary
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from importer.beside import beside
 from importer.errors import WorkbookError
 from importer.model import Outcome, RunRecord
 from importer.report.contents import Contents, contents
@@ -80,6 +81,8 @@ def _write_putting_back(target: Path, told: Contents) -> None:
         replaced_file.write_mapping(target, told.replaced, told.record)
 
 
+#: With so many documents, a second process is worth its start.
+_MANY: Final = 5_000
 #: In the order in which they are put in place: first those that another program may hold open. Where nothing was
 #: replaced, two of them are not made.
 FILES: Final[tuple[tuple[str, Writer], ...]] = (
@@ -108,17 +111,19 @@ def write_report(
     Raises: OSError when the folder cannot be written.
     """
     told = contents(record, outcomes, workbook, replaced)
-    return place(folder, {name: partial(_write, writer, told) for name, writer in FILES})
+    files = {name: partial(_write, writer, told) for name, writer in FILES}
+    return place(folder, files, apart=len(outcomes) >= _MANY)
 
 
 def _write(writer: Writer, told: Contents, target: Path) -> None:
     writer(target, told)
 
 
-def place(folder: Path, files: Dictionary[str, Callable[[Path], None]]) -> list[str]:
+def place(folder: Path, files: Dictionary[str, Callable[[Path], None]], *, apart: bool = False) -> list[str]:
     """Write files into a folder, all of them at once, in place of those of an earlier run; return notes for the user.
 
-    A file that raises WorkbookError is left out, and a note says so.
+    A file that raises WorkbookError is left out, and a note says so. With `apart` another process writes all but the
+    first meanwhile, where there can be one.
 
     Raises: OSError when the folder cannot be written.
     """
@@ -127,19 +132,29 @@ def place(folder: Path, files: Dictionary[str, Callable[[Path], None]]) -> list[
     shutil.rmtree(staging, ignore_errors=True)
     staging.mkdir()
     try:
-        notes: list[str] = []
-        for name, write in files.items():
-            try:
-                write(staging / name)
-            except WorkbookError as error:
-                (staging / name).unlink(missing_ok=True)
-                notes.append(f"{name} was not written: {error}")
-            if (staging / name).exists():
-                _flush(staging / name)
+        first, *others = files.items()
+        with beside(lambda: _written(staging, others), wanted=apart) as done:
+            notes = _written(staging, [first])
+            if not done():
+                notes += _written(staging, others)
         _put_in_place(staging, folder, list(files))
         return notes
     finally:
         shutil.rmtree(staging, ignore_errors=True)
+
+
+def _written(staging: Path, files: Iterable[tuple[str, Callable[[Path], None]]]) -> list[str]:
+    """Write files, and return notes on those that are left out."""
+    notes: list[str] = []
+    for name, write in files:
+        try:
+            write(staging / name)
+        except WorkbookError as error:
+            (staging / name).unlink(missing_ok=True)
+            notes.append(f"{name} was not written: {error}")
+        if (staging / name).exists():
+            _flush(staging / name)
+    return notes
 
 
 def _put_in_place(staging: Path, folder: Path, names: Sequence[str]) -> None:
