@@ -1,7 +1,5 @@
 """Let a second process do a piece of work meanwhile."""
 
-import os
-import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -20,27 +18,28 @@ def beside(work: Callable[[], Any], *, wanted: bool = True) -> Iterator[Callable
     if not wanted or sys.platform != "linux" or threading.active_count() > 1:
         yield lambda: False
         return
-    process = os.fork()
-    if process == 0:
-        _end(work)
-    ended: list[bool] = []
+    from multiprocessing import get_context
+
+    process = get_context("fork").Process(target=_done, args=(work,), daemon=True)
+    process.start()
 
     def done() -> bool:
-        ended.append(os.waitpid(process, 0)[1] == 0)
-        return ended[0]
+        process.join()
+        return process.exitcode == 0
 
     try:
         yield done
     finally:
-        if not ended:
-            os.kill(process, signal.SIGKILL)
-            os.waitpid(process, 0)
+        if process.exitcode is None:
+            process.kill()
+            process.join()
 
 
-def _end(work: Callable[[], Any]) -> None:
-    """Do the work and end this process, without anything that its original would do at its end."""
-    code = 1
+def _done(work: Callable[[], Any]) -> None:
+    """Do the work; say by how the process ends whether that was all."""
     try:
-        code = 1 if work() else 0
-    finally:
-        os._exit(code)
+        told = work()
+    except BaseException:  # noqa: BLE001 - the caller meets it when it does the work
+        told = True
+    if told:
+        raise SystemExit(1)

@@ -58,9 +58,9 @@ class Bodies:
             filled = self._filling.fill(rows[0].fields, [row.line for row in rows if row.line is not None])
         except UnsureError:
             return self._rendered(key, rows, {})
-        if self._filling.shapes == known:
+        if self._filling.shapes == known or self.template.bundled:
             return filled
-        # the first document of each shape shows that both ways agree
+        # of a template of the user's own, the first document of each shape shows that both ways agree
         rendered = self._rendered(key, rows, {})
         if rendered != filled:
             self._filling = None
