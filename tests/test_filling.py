@@ -118,14 +118,20 @@ def planned(file: Path, columns: int, rows: list[tuple[CellValue, ...]]) -> Plan
     return make_plan(read_mapping(file), sheet, {})
 
 
+def folders(place: Path) -> tuple[Path, Path]:
+    """Make a folder for the mapping that is filled in, and one for the one that is rendered."""
+    quick, slow = place / "quick", place / "slow"
+    quick.mkdir()
+    slow.mkdir()
+    return quick, slow
+
+
 @pytest.mark.parametrize("endpoint", ENDPOINTS)
 def test_each_document_is_the_same_as_the_template_renders_it(endpoint: str, tmp_path: Path) -> None:
     """Any fields, any cells, wrong ones among them: bodies, fingerprints and problems are those of the slow way."""
     whole = known(endpoint)
     bundled = (resources.templates() / f"{endpoint}.json.j2").read_text(encoding="utf-8")
-    quick, slow = tmp_path / "quick", tmp_path / "slow"
-    quick.mkdir()
-    slow.mkdir()
+    quick, slow = folders(tmp_path)
 
     @settings(max_examples=12, deadline=None)
     @given(st.data())
@@ -185,9 +191,7 @@ def test_every_field_is_filled_in_as_it_is_rendered_whatever_right_value_it_has(
         )
         for number in range(36)
     ]
-    quick, slow = tmp_path / "quick", tmp_path / "slow"
-    quick.mkdir()
-    slow.mkdir()
+    quick, slow = folders(tmp_path)
     bundled = (resources.templates() / f"{endpoint}.json.j2").read_text(encoding="utf-8")
     fast = planned(write_mapping(quick, case), len(columns), rows)
     faithful = planned(write_mapping(slow, case, COMPUTES + bundled), len(columns), rows)
@@ -345,9 +349,7 @@ def test_a_plain_template_of_the_users_own_gives_the_same_either_way(name: str, 
         ("4", None, None, None),
         ("5", "a", Decimal("2.5"), "b"),
     ]
-    quick, slow = tmp_path / "quick", tmp_path / "slow"
-    quick.mkdir()
-    slow.mkdir()
+    quick, slow = folders(tmp_path)
     fast = planned(write_mapping(quick, case, PLAIN[name]), 3, rows)
     faithful = planned(write_mapping(slow, case, COMPUTES + PLAIN[name]), 3, rows)
 
@@ -371,9 +373,7 @@ def test_filling_in_takes_a_fraction_of_the_time_that_rendering_takes(tmp_path: 
     }
     cells = [sample[field.kind] for field in case.columns]
     rows: list[tuple[CellValue, ...]] = [(f"{number // 2}", *cells) for number in range(800)]
-    quick, slow = tmp_path / "quick", tmp_path / "slow"
-    quick.mkdir()
-    slow.mkdir()
+    quick, slow = folders(tmp_path)
     bundled = (resources.templates() / "customerInvoice.create.json.j2").read_text(encoding="utf-8")
     files = write_mapping(quick, case), write_mapping(slow, case, COMPUTES + bundled)
     plans, seconds = [], []

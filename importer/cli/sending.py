@@ -140,8 +140,10 @@ def send_step(passage: Passage, *, ask: bool) -> tuple[RunRecord, list[Outcome]]
 def report_step(passage: Passage, record: RunRecord, outcomes: Sequence[Outcome]) -> tuple[Path | None, list[str]]:
     """Write the report of a run that is over; what keeps it from being written changes nothing in how the run ended."""
     errand = passage.errand
+    # of what was sent the journal has the last word
+    at_hand = None if record.stopped or any(outcome.sent_at for outcome in outcomes) else outcomes
     try:
-        return rebuild_report(errand.journal, record.run_id, errand.task.project, passage.report_folder, outcomes)
+        return rebuild_report(errand.journal, record.run_id, errand.task.project, passage.report_folder, at_hand)
     except JournalError as error:
         return None, [f"The report could not be written. {error} Then say visma-import report {record.run_id}"]
 
