@@ -3,8 +3,8 @@
 The modules in the order things happen:
 
     yamlfile -> mapping_file -> workbook -> values -> convert -> template -> plan -> decide
-        -> journal -> lookup -> upsert -> preflight -> run -> lanes -> send (api/session, api/client, api/verdict)
-        -> doubts -> report
+        -> journal -> lookup -> upsert -> preflight -> run -> lanes -> slots -> send
+        (api/session, api/client, api/verdict) -> doubts -> report
 
 Imports run one way down this list of floors; tests/test_floors.py proves it:
 
@@ -16,7 +16,7 @@ Imports run one way down this list of floors; tests/test_floors.py proves it:
     5  mapping_file, convert, remembered, template, journal, blank_mark, mapped_columns
     6  findings, decide, oddities, documents, outline, filling, bodies, references, migration
     7  plan, lookup, forecast, memory, saved_plan
-    8  sequence, search, background, lanes, stop_rules, report, fetch, doctor, fetch_files
+    8  sequence, search, background, lanes, slots, stop_rules, report, fetch, doctor, fetch_files
     8  drafting, blank, mapping_tests
     9  readback, existing, resolve
     10  send, verify, upsert

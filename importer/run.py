@@ -3,17 +3,21 @@
 import threading
 from collections import Counter, deque
 from collections.abc import Callable, Sequence, Set
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any, Final, Protocol
 
 from importer.allowance import Allowed, allowed_in, fails
 from importer.api.verdict import Then, Verdict, grouping
 from importer.errors import DoubtError, ImportFailed, JournalError, ProgramError, StoppedError, TargetError
+from importer.expect import can_be_searched
 from importer.lanes import Lanes
 from importer.lookup import probe
 from importer.model import Document, Outcome, RunRecord, Status
 from importer.report.words import WAITING
-from importer.send import Sender, Unsettled
+from importer.send import HELD, Sender, Unsettled
+from importer.slots import Slots
 from importer.stop import Stop
 from importer.stop_rules import DOUBTS, Rejections, StopRules
 
@@ -50,15 +54,30 @@ class _Told:
                 self.ended.set()
 
 
-def _next(lanes: Lanes, unsettled: Unsettled | None) -> int | None:
-    """Return the next position to send; before it has to be waited for, what is unsettled is settled."""
-    if unsettled is None:
-        return lanes.take()
-    position = lanes.take(wait=False)
-    if position is None:
-        unsettled.finish()
-        position = lanes.take()
-    return position
+@dataclass
+class _Shift:
+    """Hold what the workers work on together."""
+
+    documents: Sequence[Document]
+    lanes: Lanes
+    rejections: Rejections
+    slots: Slots
+    told: _Told
+
+    def next(self, unsettled: Unsettled | None, *, spare: bool) -> int | None:
+        """Return the next position to send; before it has to be waited for, what is unsettled is settled.
+
+        A `spare` worker waits until one more claim counts.
+        """
+        if unsettled is None:
+            return self.lanes.take()
+        if spare and not self.slots.want_more(unsettled.finish):
+            return None
+        position = self.lanes.take(wait=False)
+        if position is None:
+            unsettled.finish()
+            position = self.lanes.take()
+        return position
 
 
 def _nothing() -> None:
@@ -106,6 +125,7 @@ class Run:
     _doubts: int = 0
     _lock: Any = field(default_factory=threading.Lock)
     _gate: Any = field(default_factory=threading.Lock)
+    _slots: Slots = field(init=False)
 
     def execute(self, documents: Sequence[Document]) -> tuple[RunRecord, list[Outcome]]:
         """Send every document that has no status yet; return how the run and each document ended.
@@ -142,34 +162,20 @@ class Run:
 
     def _send_all(self, documents: Sequence[Document]) -> None:
         """Let the workers send; tell of what they settle meanwhile."""
-        lanes = Lanes(documents)
-        rejections = Rejections(position for position, document in enumerate(documents) if document.status is None)
-        told = _Told(self.workers)
-
-        def work() -> None:
-            # one by one, each commit is of one document
-            unsettled = Unsettled(told.outcomes.append) if self.workers > 1 else None
-            try:
-                while (position := _next(lanes, unsettled)) is not None:
-                    before = self.sender.outcomes[position]
-                    try:
-                        verdict = self._settle(documents[position], position, rejections, unsettled)
-                    finally:
-                        lanes.done(position)
-                    left = unsettled is not None and verdict is not None and verdict.status is Status.ACCEPTED
-                    if not left and self.sender.outcomes[position] is not before:
-                        told.outcomes.append(self.sender.outcomes[position])
-                    if self.stop.is_set():
-                        lanes.close()
-            except BaseException as error:  # noqa: BLE001 - raised again by the thread that waits
-                self._end("The program failed.")
-                lanes.close()
-                told.failures.append(error)
-            told.leave()
-
-        crew = [threading.Thread(target=work, daemon=True, name=f"worker {number}") for number in range(self.workers)]
+        positions = (position for position, document in enumerate(documents) if document.status is None)
+        ahead = self.workers > 1 and _can_be_searched(documents)
+        self._slots = slots = Slots(self.workers, self._may_go, ahead=ahead)
+        told = _Told(self.workers + slots.spare)
+        shift = _Shift(documents, Lanes(documents), Rejections(positions), slots, told)
+        crew = [
+            threading.Thread(target=self._work, args=(shift, place), daemon=True, name=f"worker {place}")
+            for place in range(told.workers)
+        ]
         try:
             self.flight.going = True
+            self.sender.heed = partial(self._heed, shift.rejections)
+            if self.workers > 1:
+                self.sender.slot = slots.hold
             for thread in crew:
                 thread.start()
             self._listen(told)
@@ -177,8 +183,10 @@ class Run:
         except KeyboardInterrupt:
             self.flight.going = False
             self.stop.set()
-            lanes.close()
+            shift.lanes.close()
             self.sender.give_up()
+            # who waits with a claim takes it back
+            shift.slots.close()
             for thread in filter(threading.Thread.is_alive, crew):
                 thread.join(_LAST_S / len(crew))
             return
@@ -186,6 +194,32 @@ class Run:
             # what ended all of them, rather than what followed from it
             ours = (error for error in told.failures if isinstance(error, ImportFailed))
             raise next(ours, told.failures[0])
+
+    def _work(self, shift: _Shift, place: int) -> None:
+        """Send document after document until there is none left; those beyond the workers are spare."""
+        # one by one, each commit is of one document
+        unsettled = Unsettled(shift.told.outcomes.append) if self.workers > 1 else None
+        try:
+            while (position := shift.next(unsettled, spare=place >= self.workers)) is not None:
+                before = self.sender.outcomes[position]
+                try:
+                    verdict = self._settle(shift.documents[position], position, unsettled)
+                finally:
+                    shift.lanes.done(position)
+                left = unsettled is not None and verdict is not None and verdict.status is Status.ACCEPTED
+                if not left and self.sender.outcomes[position] is not before:
+                    shift.told.outcomes.append(self.sender.outcomes[position])
+                if self.stop.is_set():
+                    shift.lanes.close()
+        except BaseException as error:  # noqa: BLE001 - raised again by the thread that waits
+            self._end("The program failed.")
+            shift.lanes.close()
+            shift.told.failures.append(error)
+            # what was accepted before is known all the same
+            with suppress(ImportFailed):
+                (unsettled or Unsettled(shift.told.outcomes.append)).finish()
+        shift.slots.close()
+        shift.told.leave()
 
     def _listen(self, told: "_Told") -> None:
         """Tell what the workers settle until the last has ended."""
@@ -196,15 +230,17 @@ class Run:
             while told.outcomes:
                 self.progress.settled(told.outcomes.popleft())
 
-    def _settle(
-        self, document: Document, position: int, rejections: Rejections, unsettled: Unsettled | None
-    ) -> Verdict | None:
-        """Send one document, and see whether what it was answered ends the run."""
+    def _settle(self, document: Document, position: int, unsettled: Unsettled | None) -> Verdict | None:
+        """Send one document, unless the run ends before."""
         if self.stop.is_set() or not self._answers(unsettled):
             return None
-        verdict = self._send_until_taken(document, position, unsettled)
-        if verdict is None:
-            return None
+        return self._send_until_taken(document, position, unsettled)
+
+    def _heed(self, rejections: Rejections, position: int, verdict: Verdict) -> None:
+        """Take from what a document was answered whether others wait for it, or the run ends."""
+        if verdict.then is Then.AGAIN:
+            self.sender.session.pace.pause(verdict.wait_s)
+            return
         with self._lock:
             self._doubts = self._doubts + 1 if verdict.status is Status.UNKNOWN else 0
         if verdict.then is Then.STOP:
@@ -212,7 +248,6 @@ class Run:
         count = rejections.note(position, grouping(verdict) if verdict.status is Status.REJECTED else "")
         if count >= self.rules.same_rejections:
             self._end(f"The same rejection {count} times in a row: {verdict.message}")
-        return verdict
 
     def _send_until_taken(self, document: Document, position: int, unsettled: Unsettled | None) -> Verdict | None:
         """Send a document when its turn comes; again, with a claim of its own, where it was not processed."""
@@ -222,13 +257,24 @@ class Run:
             verdict = self.sender.send(document, position, unsettled)
             if verdict is None or verdict.then is not Then.AGAIN:
                 return verdict
+            if verdict is HELD:
+                self._slots.await_one(self.stop.is_set)
+                if not self._answers(unsettled):
+                    return None
+                continue
             tries = tries + 1 if verdict.unreachable else 0
             if tries >= self.rules.unreachable:
+                self._end(verdict.message)
                 return replace(verdict, then=Then.STOP)
             # the claim is settled by now, so that a kill during the wait leaves nothing in doubt; all wait, for what
             # turned this one away would turn the others away too
-            session.pace.pause(self.rules.wait_s(tries) if tries else verdict.wait_s)
+            if tries:
+                session.pace.pause(self.rules.wait_s(tries))
         return None
+
+    def _may_go(self) -> bool:
+        """Tell whether nothing came up, since a document's turn came, that it must wait for."""
+        return not self.stop.is_set() and self._doubts < DOUBTS and not self.sender.session.pace.is_paused
 
     def _answers(self, unsettled: Unsettled | None) -> bool:
         """Tell whether another document may go; after several doubtful ends only if the API can be read."""
@@ -253,6 +299,10 @@ class Run:
             if not self.stop.is_set():
                 self._why = why
                 self.stop.set()
+
+
+def _can_be_searched(documents: Sequence[Document]) -> bool:
+    return all(can_be_searched(document.expect) for document in documents if document.status is None)
 
 
 def _unsent(outcomes: Sequence[Outcome]) -> bool:

@@ -4,6 +4,7 @@ import threading
 import time
 from collections.abc import Callable
 from collections.abc import Mapping as Dictionary
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -23,6 +24,8 @@ _EXPLAINED: Final = frozenset({Status.REJECTED, Status.NOT_SENT})
 _IN_FLIGHT: Final = "The run ended while the document was being sent: it may or may not be in Visma."
 #: A claim older than this is not sent any more, for the machine has slept: it is claimed anew.
 _FRESH_S: Final = 60.0
+#: Of a document that was claimed, and did not go out, since nothing may now.
+HELD: Final = Verdict(status=Status.NOT_SENT, message="Not sent: it waited for others. Run again.", then=Then.AGAIN)
 _SLEPT: Final = Verdict(status=Status.NOT_SENT, message="Not sent: the machine has slept. Run again.", then=Then.AGAIN)
 
 
@@ -77,6 +80,10 @@ class Sender:
     once_doubtful: Dictionary[tuple[str, str], int] = field(default_factory=dict)
     #: claims that are not settled yet, by position
     _open: dict[int, int] = field(default_factory=dict)
+    #: what an exchange, whose claim took so many seconds, is made in; says whether it may go out
+    slot: Callable[[float], AbstractContextManager[bool]] = lambda _claim_s: nullcontext(enter_result=True)
+    #: told the position and the verdict of each document before its slot is free for another one
+    heed: Callable[[int, Verdict], None] = lambda _position, _verdict: None
     _given_up: bool = False
     _lock: Any = field(default_factory=threading.Lock)
 
@@ -84,7 +91,7 @@ class Sender:
         """Send a document once and keep its outcome; no verdict where another run has it, or it was given up.
 
         With `unsettled` one that is accepted may be left to it to be settled; what is left there is settled before
-        this one is sent.
+        this one is sent. HELD where it was claimed, and the claim taken back, since nothing may go out now.
         """
         outcome, claimed_at, began = self.outcomes[position], self.now(), _clocks()
         in_flight = changed(
@@ -101,15 +108,18 @@ class Sender:
             if unsettled is not None:
                 # committed with the claim, or before it
                 unsettled.finish()
-        if not self._opened(position, attempt, in_flight):
-            self.journal.settle(self.record, attempt, outcome, self.now())
-            return None
-        slept = max(after - before for before, after in zip(began, _clocks(), strict=True)) > _FRESH_S
-        verdict = _SLEPT if slept else self._exchange(document)
-        if verdict.job is not None:
-            # kept before it is followed, so that a kill meanwhile does not lose it
-            self.journal.keep_job(attempt, verdict.job, verdict.evidence)
-            verdict = self._followed(document, verdict, verdict.job)
+        with self.slot(time.monotonic() - began[0]) as free:
+            if not free or not self._opened(position, attempt, in_flight):
+                # nothing of it has left
+                self.journal.settle(self.record, attempt, outcome, self.now())
+                return None if free else HELD
+            slept = max(after - before for before, after in zip(began, _clocks(), strict=True)) > _FRESH_S
+            verdict = _SLEPT if slept else self._exchange(document)
+            if verdict.job is not None:
+                # kept before it is followed, so that a kill meanwhile does not lose it
+                self.journal.keep_job(attempt, verdict.job, verdict.evidence)
+                verdict = self._followed(document, verdict, verdict.job)
+            self.heed(position, verdict)
         if not self._closed(position):
             return None
         settled = changed(

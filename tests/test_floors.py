@@ -25,7 +25,10 @@ FLOORS = {
             "mapping_file convert remembered template journal blank_mark mapped_columns",
             "findings decide oddities documents outline filling bodies references migration",
             "plan lookup forecast memory saved_plan",
-            "sequence search background lanes stop_rules report fetch doctor fetch_files drafting blank mapping_tests",
+            (
+                "sequence search background lanes slots stop_rules report fetch doctor fetch_files drafting blank "
+                "mapping_tests"
+            ),
             "readback existing resolve",
             "send verify upsert",
             "doubts preflight",

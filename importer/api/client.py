@@ -232,7 +232,7 @@ class Client:
             return Answer(
                 status=response.status_code,
                 # by name: of one that came twice both values, joined
-                headers={name: response.headers[name] for name in response.headers},
+                headers=dict(response.raw.headers.itermerged()),
                 body=content,
                 whole=whole and not deadline.passed,
             )

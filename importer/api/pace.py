@@ -53,6 +53,11 @@ class Pace:
         with self._lock:
             self._paused_until = max(self._paused_until, self.clock() + seconds)
 
+    @property
+    def is_paused(self) -> bool:
+        """Tell whether nobody is to ask anything now."""
+        return self.clock() < self._paused_until
+
     def doubt(self) -> None:
         """Count one more document in doubt, for which a look-up is kept in reserve."""
         with self._lock:

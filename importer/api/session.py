@@ -42,6 +42,8 @@ class Session:
     wait: Callable[[float], bool] = ignore_wait
     #: the server's time as an answer told it, and when by our own counter
     _server_time: tuple[datetime, float] | None = field(default=None, init=False)
+    #: as the answer told it, which is the same within a second
+    _date: str = field(default="", init=False)
 
     def server_now(self) -> datetime:
         """Return the time by the server's clock, as far as an answer has told it; else by ours."""
@@ -52,6 +54,9 @@ class Session:
 
     def _note_time(self, answer: Answer) -> None:
         text = next((value for name, value in answer.headers.items() if name.lower() == "date"), "")
+        if text == self._date:
+            return
+        self._date = text
         with suppress(ValueError, TypeError, OverflowError):
             seen = parsedate_to_datetime(text)
             self._server_time = (seen if seen.tzinfo else seen.replace(tzinfo=UTC), time.monotonic())
