@@ -20,7 +20,7 @@ from sessions import (
     writes,
 )
 
-from importer.api.client import Answer, NoAnswer
+from importer.api.client import Answer, Client, NoAnswer
 from importer.api.session import Session
 from importer.api.wait import seconds_to_wait
 from importer.sandbox import Fault
@@ -64,6 +64,34 @@ def test_no_other_token_is_an_end_without_a_byte_processed() -> None:
     assert isinstance(result, NoAnswer)
     assert (result.sent, result.final) == (False, True)
     assert "the client id or the secret is wrong" in result.reason
+
+
+def test_each_request_carries_its_own_body_and_nothing_of_the_one_before() -> None:
+    """A thread's requests differ in body, length, token, version and method, whatever went before."""
+    asked = [
+        ("POST", "/v1/customerinvoice", b'{"a": "a longer body"}', {"Authorization": "Bearer one"}),
+        ("POST", "/v1/customerinvoice", b"{}", {"Authorization": "Bearer one"}),
+        ("GET", "/v1/customerinvoice", None, {"Authorization": "Bearer one"}),
+        ("POST", "/v1/customerinvoice", b"[]", {"Authorization": "Bearer two"}),
+        ("PUT", "/v1/customerinvoice/1", b"[1]", {"If-Match": '"v1"'}),
+        ("PUT", "/v1/customerinvoice/1", b"[2]", {}),
+        ("POST", "/v1/customerinvoice/1/action/release", None, {}),
+        ("POST", "/v1/customerinvoice", b"[3]", {"Authorization": "Bearer one"}),
+    ]
+    with Answers(lambda *_: http(200, b"{}")) as server:
+        client = Client(server.base_url, timeout_s=(5, 5))
+        for method, path, body, headers in asked:
+            assert isinstance(client.exchange(method, path, body, headers), Answer)
+        client.close()
+
+    for (method, path, body, headers), request in zip(asked, server.requests, strict=True):
+        head, _, content = request.partition(b"\r\n\r\n")
+        first, *lines = head.decode().split("\r\n")
+        told = dict(line.split(": ", 1) for line in lines)
+        own = {name: told[name] for name in ("Authorization", "If-Match", "Content-Type") if name in told}
+        typed = {"Content-Type": "application/json; charset=utf-8"} if body else {}
+        assert (first, content, own) == (f"{method} {path} HTTP/1.1", body or b"", {**headers, **typed})
+        assert told.get("Content-Length") == (None if method == "GET" else str(len(content)))
 
 
 def test_a_429_waits_and_sends_the_same_request_again(tmp_path: Path) -> None:

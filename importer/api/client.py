@@ -37,8 +37,8 @@ _MAX_BODY: Final = 1_000_000
 _MAX_READ: Final = 64_000_000
 #: Whatever goes wrong in an exchange means that no whole answer came; what it was decides only the words.
 _NO_ANSWER: Final = (requests.RequestException, HTTPError, http.client.HTTPException, OSError, ValueError)
-#: Requests of which it is kept how they were prepared.
-_MOST_MODELS: Final = 64
+#: Requests that a thread keeps.
+_MOST_MADE: Final = 64
 _phase = threading.local()
 
 
@@ -183,8 +183,8 @@ class Client:
     _session: requests.Session = field(init=False, repr=False)
     _adapter: "_Adapter" = field(init=False, repr=False)
     _watch: Watch = field(default_factory=Watch, init=False, repr=False)
-    #: requests as they were prepared last, by what they are made of; their bodies are left out
-    _models: dict[Any, requests.PreparedRequest] = field(default_factory=dict, init=False, repr=False)
+    #: of each thread: requests as it made them last, by what they are made of but for their bodies
+    _last: threading.local = field(default_factory=threading.local, init=False, repr=False)
 
     def __post_init__(self) -> None:
         session = requests.Session()
@@ -240,20 +240,18 @@ class Client:
     def _prepared(
         self, method: str, path: str, body: bytes | None, headers: Dictionary[str, str]
     ) -> requests.PreparedRequest:
-        """Return a request as it goes out; like the one before, but for its body, where nothing else is new."""
+        """Return a request as it goes out; the thread's one before with another body, where nothing else is new."""
+        made: dict[Any, requests.PreparedRequest] = self._last.__dict__.setdefault("made", {})
         named = (method, path, bool(body), *headers.items())
-        model = self._models.get(named)
-        if model is None:
+        prepared = made.get(named)
+        if prepared is None:
             own = {"Content-Type": "application/json; charset=utf-8"} if body else {}
             request = requests.Request(method, self.base_url + path, headers={**own, **headers}, data=body or None)
-            model = self._session.prepare_request(request)
-            if len(self._models) >= _MOST_MODELS:
-                self._models.clear()
-            self._models[named] = model
-        prepared = requests.PreparedRequest()
-        prepared.method, prepared.url, prepared.body = model.method, model.url, body or None
-        prepared.headers = model.headers.copy()
-        prepared.prepare_content_length(body or None)
+            if len(made) >= _MOST_MADE:
+                made.clear()
+            prepared = made[named] = self._session.prepare_request(request)
+        prepared.body = body or None
+        prepared.prepare_content_length(prepared.body)
         return prepared
 
 
