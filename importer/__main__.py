@@ -26,6 +26,8 @@ def main() -> None:
         with suppress(OSError, ValueError):
             if getattr(sys, name).closed:
                 os.dup2(os.open(os.devnull, os.O_WRONLY), number)
+    # at its end the interpreter would look through all that is left for cycles, again and again
+    gc.freeze()
     sys.exit(code)
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from collections.abc import Mapping as Dictionary
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Final
+from typing import Final, NamedTuple
 
 from importer.expect import Expectation
 from importer.model import Document, Status, changed
@@ -25,9 +25,8 @@ _COMPARED: Final = {
 }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Past:
-    """Hold what the journal knows of one attempt that still stands."""
+class Past(NamedTuple):
+    """Hold what the journal knows of one attempt that still stands; a tuple, since tens of thousands are made."""
 
     key: str
     identity: str

@@ -248,7 +248,7 @@ class Journal:
 
     def _attempts(self, query: sa.Select[Any]) -> list[Attempt]:
         rows = self.do(lambda connection: connection.execute(query).all())
-        return [Attempt(*row) for row in rows]
+        return list(map(Attempt._make, rows))
 
     def decide(self, attempt: Attempt, status: str, message: str, at: str, *, number: str | None, by: str) -> bool:
         """Settle an attempt afterwards, and what its run's report says of it; false where it was settled meanwhile.
