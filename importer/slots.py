@@ -15,7 +15,7 @@ from typing import Any, Final
 _TURN_S: Final = 1.0
 _LOOK_S: Final = 0.1
 #: One more is claimed for so many on their way.
-_FLYING: Final = 4
+_FLYING: Final = 2
 #: It counts where an exchange takes between so many seconds, and a claim more than this share of it,
 _COUNTS_S: Final = (0.02, _TURN_S)
 _SHARE: Final = 1 / 40

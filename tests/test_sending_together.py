@@ -155,7 +155,7 @@ def test_what_is_left_to_be_settled_is_settled_with_the_next_claim(journal: Jour
 
 @pytest.mark.parametrize("database", BOTH)
 def test_hardly_more_are_being_sent_in_the_journal_than_there_are_workers(tmp_path: Path, database: str) -> None:
-    """When a write arrives, all that its worker sent before is settled; one more may be claimed, of four workers."""
+    """When a write arrives, all that its worker sent before is settled; of four, two more may be claimed."""
     seen: list[dict[str, int]] = []
 
     def look(where: str, key: str, _server: FaultServer) -> None:
@@ -172,4 +172,4 @@ def test_hardly_more_are_being_sent_in_the_journal_than_there_are_workers(tmp_pa
 
     assert (ran.code, ran.counts, len(seen)) == (0, {"accepted": 40}, 40)
     assert {found["own"] for found in seen} == {"sending"}
-    assert max(found["sending"] for found in seen) <= WORKERS + 1
+    assert max(found["sending"] for found in seen) <= WORKERS + 2
