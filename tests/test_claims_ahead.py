@@ -212,10 +212,10 @@ def test_claims_that_wait_too_long_are_taken_back(project: Path) -> None:
     with Api(project) as api:
         slow = keys(COUNT)[FIRST : FIRST + WORKERS]
         for key in slow:
-            api.script[key] = [api.deed(key, latency_s=3.0)]
+            api.script[key] = [api.deed(key, latency_s=2.5)]
         with slow_disk(journal_of(project)), program(project, api.base_url, WORKERS) as process:
             wait_for(lambda: set(slow) <= set(api.began))
-            time.sleep(2)
+            time.sleep(1.8)
             sending = states(project)["sending"]
             process.communicate(timeout=30)
 
@@ -229,7 +229,7 @@ def test_a_second_ctrl_c_says_nothing_false_of_what_was_only_claimed(project: Pa
     with Api(project) as api:
         last = keys(COUNT)[FIRST : FIRST + WORKERS]
         for key in last:
-            api.script[key] = [api.deed(key, latency_s=6.0)]
+            api.script[key] = [api.deed(key, latency_s=3.5)]
         with slow_disk(journal_of(project)), program(project, api.base_url, WORKERS) as process:
             wait_for(lambda: set(last) <= set(api.began))
             process.send_signal(signal.SIGINT)
