@@ -14,14 +14,14 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from functools import cached_property
-from io import StringIO
+from io import BytesIO, StringIO, TextIOWrapper
 from json import dumps, loads
 from pathlib import Path
 from typing import Any, Self
 
 import openpyxl
 
-from importer.cli import run_command
+from importer.cli import run_command, stream
 
 ROOT = Path(__file__).parents[1]
 SAMPLES = ROOT / "samples"
@@ -164,6 +164,24 @@ def command(*arguments: str | Path, cwd: Path) -> tuple[int, str, str]:
     with chdir(cwd), redirect_stdout(StringIO()) as out, redirect_stderr(StringIO()) as err:
         code = run_command([str(argument) for argument in arguments])
     return code, out.getvalue(), err.getvalue()
+
+
+def program_here(*arguments: str | Path, cwd: Path, **env: str) -> "subprocess.CompletedProcess[str]":
+    """Do in this process what `program` does in its own, environment, streams and all, in a sixth of the time."""
+    out, err = (TextIOWrapper(BytesIO(), encoding="utf-8", write_through=True) for _ in range(2))
+    words, kept = [str(argument) for argument in arguments], dict(os.environ)
+    try:
+        os.environ.clear()
+        os.environ.update(environment(cwd, **env))
+        with chdir(cwd), redirect_stdout(out), redirect_stderr(err):
+            # as the program's own main does; the streams are put back by their contexts
+            stream.forgive()
+            code = run_command(words)
+    finally:
+        os.environ.clear()
+        os.environ.update(kept)
+    said = (file.buffer.getvalue().decode("utf-8") for file in (out, err))  # type: ignore[attr-defined]
+    return subprocess.CompletedProcess(words, code, *said)
 
 
 def _ran(code: int, cwd: Path, stdout: str, stderr: str) -> Ran:

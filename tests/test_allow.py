@@ -9,7 +9,17 @@ from typing import Any
 import jsonschema
 import openpyxl
 import pytest
-from end_to_end import HEADERS, MAPPING, ROOT, Ran, command, make_project, program, run_here, write_workbook
+from end_to_end import (
+    HEADERS,
+    MAPPING,
+    ROOT,
+    Ran,
+    command,
+    make_project,
+    program_here,
+    run_here,
+    write_workbook,
+)
 
 from importer.sandbox import inspect
 
@@ -167,7 +177,7 @@ def test_a_run_that_was_told_nothing_reports_nothing_of_it(tmp_path: Path) -> No
 def test_what_cannot_be_allowed_is_refused(tmp_path: Path, text: str, says: str) -> None:
     """Exit 2 with what may be said, also by the environment, whose variable is named; nothing is sent."""
     project = make_project(tmp_path / "p", rows(1))
-    done = program("run", "mapping.yaml", cwd=project, VISMA_IMPORT_ALLOW=text)
+    done = program_here("run", "mapping.yaml", cwd=project, VISMA_IMPORT_ALLOW=text)
     given = command("run", "mapping.yaml", *allow(*text.split("\n")), cwd=project)
 
     assert (done.returncode, given[0]) == (2, 2)

@@ -9,7 +9,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from end_to_end import HEADERS, MAPPING, copy_sample, invoice_rows, make_project, program, write_workbook
+from end_to_end import (
+    HEADERS,
+    MAPPING,
+    copy_sample,
+    invoice_rows,
+    make_project,
+    program,
+    program_here,
+    write_workbook,
+)
 
 DAY = date(2025, 1, 27)
 #: What begins a command to the runners, wherever they look for one.
@@ -47,7 +56,7 @@ def put_back(text: str, *more: str) -> str:
 
 def told(project: Path, *arguments: str, code: int, **env: str) -> list[Told]:
     """Run the program as a job of GitHub would; return its annotations."""
-    done = program(*arguments, cwd=project, **{"GITHUB_ACTIONS": "true", **env})
+    done = program_here(*arguments, cwd=project, **{"GITHUB_ACTIONS": "true", **env})
     assert done.returncode == code, done.stderr
     assert not COMMAND.search(done.stdout)
     return read(done.stderr)
@@ -121,7 +130,7 @@ def test_a_column_that_is_missing_stands_at_the_line_that_names_it(tmp_path: Pat
 def test_what_became_of_documents_stands_at_the_key(tmp_path: Path) -> None:
     """Refused, in doubt and changed: key, sheet, rows and the next step; one for each cause."""
     project = make_project(tmp_path / "p", [row("C1"), row("C2")])
-    program("run", "mapping.yaml", cwd=project)
+    program_here("run", "mapping.yaml", cwd=project)
     rows = [row("C1", 3), row("C2", 3), *(row(f"R{number}", customer="98765") for number in range(3)), row("D1")]
     write_workbook(project / "invoices.xlsx", rows, HEADERS)
     options = ("--workers", "1", "--rehearse", "cut_before@1=POST /v1/customerinvoice")
@@ -141,7 +150,7 @@ def test_ten_of_a_kind_are_told_and_the_last_counts_the_rest(tmp_path: Path) -> 
     project = copy_sample("with-mistakes", tmp_path)
     found = told(project, "check", "mapping.yaml", code=3)
     errors = [one for one in found if one.kind == "error"]
-    causes = json.loads(program("check", "mapping.yaml", "--json", cwd=project).stdout)["causes"]
+    causes = json.loads(program_here("check", "mapping.yaml", "--json", cwd=project).stdout)["causes"]
 
     assert len(causes) > 10
     assert len(errors) == 10
@@ -161,7 +170,7 @@ def test_what_was_allowed_is_a_warning(tmp_path: Path) -> None:
 def test_a_plan_tells_what_keeps_documents_from_going_out(tmp_path: Path) -> None:
     """Problems, and what a person has to decide; what would be sent is no remark."""
     project = make_project(tmp_path / "p", [row("C1")])
-    program("run", "mapping.yaml", cwd=project)
+    program_here("run", "mapping.yaml", cwd=project)
     write_workbook(project / "invoices.xlsx", [row("C1", 3), row("F2"), row("F3", "x")], HEADERS)
     found = told(project, "plan", "mapping.yaml", code=3)
 
@@ -172,8 +181,8 @@ def test_a_plan_tells_what_keeps_documents_from_going_out(tmp_path: Path) -> Non
 def test_stdout_is_the_same_with_annotations(tmp_path: Path, option: tuple[str, ...]) -> None:
     """They go to stderr, so that a program reads what it always read."""
     project = make_project(tmp_path / "p", [row("F1", "x")])
-    with_them = program("check", "mapping.yaml", *option, cwd=project, GITHUB_ACTIONS="true")
-    without = program("check", "mapping.yaml", *option, cwd=project)
+    with_them = program_here("check", "mapping.yaml", *option, cwd=project, GITHUB_ACTIONS="true")
+    without = program_here("check", "mapping.yaml", *option, cwd=project)
 
     assert with_them.stdout == without.stdout
     assert (len(read(with_them.stderr)), without.stderr) == (1, "")
@@ -198,7 +207,7 @@ def test_the_service_is_known_by_the_environment_or_named(
     project = make_project(tmp_path / "p", [row("F1", "x")])
     (project / "bad.yaml").write_text(MAPPING.replace("key:", "kez:"), encoding="utf-8")
     for name in ("mapping.yaml", "bad.yaml"):
-        stderr = program("check", name, *options, cwd=project, **env).stderr
+        stderr = program_here("check", name, *options, cwd=project, **env).stderr
         lines = [line for line in stderr.splitlines() if COMMAND.match(line)]
         assert bool(lines) == bool(begins)
         assert all(line.startswith(begins[0]) for line in lines)
@@ -255,7 +264,7 @@ def test_no_cell_or_header_is_a_command_to_the_runner(tmp_path: Path, service: d
     ]
     write_workbook(project / "invoices.xlsx", rows, headers)
     done = [
-        program(*arguments, cwd=project, **service)
+        program_here(*arguments, cwd=project, **service)
         for arguments in (
             ("check", "mapping.yaml"),
             ("check", "mapping.yaml", "--json"),
@@ -289,5 +298,5 @@ def test_elsewhere_cells_are_printed_as_they_are(tmp_path: Path) -> None:
     """The space that keeps a text from being a command is put in for runners alone."""
     project = make_project(tmp_path / "p", [("##[group]", *invoice_rows(1)[0][1:4], "x", 1)])
 
-    assert "##[group]" in program("plan", "mapping.yaml", cwd=project).stdout
-    assert "# #[group]" in program("plan", "mapping.yaml", cwd=project, GITHUB_ACTIONS="true").stdout
+    assert "##[group]" in program_here("plan", "mapping.yaml", cwd=project).stdout
+    assert "# #[group]" in program_here("plan", "mapping.yaml", cwd=project, GITHUB_ACTIONS="true").stdout

@@ -18,6 +18,7 @@ from end_to_end import (
     invoice_rows,
     make_project,
     program,
+    program_here,
     references,
     run,
     run_here,
@@ -234,7 +235,7 @@ def test_what_people_read_fits_into_80_columns(tmp_path: Path) -> None:
     first = run(project)
     write_workbook(project / "invoices.xlsx", [(*row[:4], 7, row[5]) for row in rows])
     run(project, "--limit", "20")
-    told = program("history", cwd=project).stdout
+    told = program_here("history", cwd=project).stdout
     table = first.stdout[first.stdout.index("status") :].partition("\nReport:")[0]
 
     assert "accepted" in table
@@ -257,14 +258,16 @@ def test_no_cell_or_header_speaks_to_the_terminal(tmp_path: Path, hostile: str) 
         "HERE",
         "".join(f"_x{ord(char):04X}_" if ord(char) < 32 else char for char in hostile),
     )
-    done = [program(*arguments, cwd=project) for arguments in (("check", "mapping.yaml"), ("run", "mapping.yaml"))]
+    done = [program_here(*arguments, cwd=project) for arguments in (("check", "mapping.yaml"), ("run", "mapping.yaml"))]
     write_workbook(project / "invoices.xlsx", [("F1 HERE", "98765", *row[2:])], headers)
     put(
         project / "invoices.xlsx",
         "HERE",
         "".join(f"_x{ord(char):04X}_" if ord(char) < 32 else char for char in hostile),
     )
-    done += [program(*arguments, cwd=project) for arguments in (("run", "mapping.yaml"), ("history",), ("report",))]
+    done += [
+        program_here(*arguments, cwd=project) for arguments in (("run", "mapping.yaml"), ("history",), ("report",))
+    ]
 
     for ended in done:
         assert ended.returncode in {0, 3, 4}, ended.stderr
@@ -288,8 +291,9 @@ def test_a_file_name_that_is_no_text_does_not_break_a_run(project: Path) -> None
     """A name with stray bytes is shown somehow, in the terminal, the report and the journal."""
     name = os.fsdecode(b"invoices-\xff\x1b[31m.xlsx")
     (project / "invoices.xlsx").rename(project / name)
+    # the runs in processes of their own, which are given the name and write it as bytes
     done = [
-        program(*arguments, cwd=project, PYTHONIOENCODING="utf-8")
+        (program if arguments[0] == "run" else program_here)(*arguments, cwd=project, PYTHONIOENCODING="utf-8")
         for arguments in (
             ("check", "mapping.yaml", name),
             ("check", "mapping.yaml", name, "--json"),

@@ -6,7 +6,15 @@ from typing import Any
 
 import jsonschema
 import pytest
-from end_to_end import MAPPING, ROOT, copy_sample, invoice_rows, make_project, program
+from end_to_end import (
+    MAPPING,
+    ROOT,
+    copy_sample,
+    invoice_rows,
+    make_project,
+    program,
+    program_here,
+)
 
 from importer.cli.commands import cli
 from importer.cli.variables import options_of
@@ -65,7 +73,9 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "wrong.yaml").write_text(MAPPING.replace("quantity: Qty", "quantity: Text"), encoding="utf-8")
     (folder / "good.test.yaml").write_text(TESTS, encoding="utf-8")
     (folder / "bad.test.yaml").write_text(TESTS.replace("invalid", "filtered"), encoding="utf-8")
-    done = program("run", "mapping.yaml", "--workers", "1", "--limit", "5", "--rehearse", "cut_before@5", cwd=folder)
+    done = program_here(
+        "run", "mapping.yaml", "--workers", "1", "--limit", "5", "--rehearse", "cut_before@5", cwd=folder
+    )
     assert done.returncode == 5
     return folder
 
@@ -82,7 +92,7 @@ def test_what_a_command_prints_is_what_its_schema_describes(project: Path, name:
     """JSON and nothing else on stdout, with the version; also where it ends with another code than 0."""
     kind, ways = COMMANDS[name]
     for arguments in ways:
-        done = program(*name.split(), *arguments, "--json", cwd=project)
+        done = program_here(*name.split(), *arguments, "--json", cwd=project)
         data = json.loads(done.stdout)
         jsonschema.Draft7Validator(schema(kind)).validate(data)
         for entry in data if isinstance(data, list) else [data]:
@@ -111,7 +121,7 @@ def test_what_a_command_prints_is_what_its_schema_describes(project: Path, name:
 )
 def test_what_could_not_be_done_is_told_in_one_form(project: Path, arguments: tuple[str, ...]) -> None:
     """Whichever command it was; a program reads why without knowing which."""
-    done = program(*arguments, "--json", cwd=project)
+    done = program_here(*arguments, "--json", cwd=project)
     data = json.loads(done.stdout)
 
     assert done.returncode in {2, 3}
@@ -150,7 +160,7 @@ def test_a_migration_prints_its_steps_in_the_same_form(tmp_path: Path, name: str
     (project / "migration.yaml").write_text(steps, encoding="utf-8")
     other = MAPPING.replace("name: invoices", "name: notes").replace("customerInvoice", "customerCreditNote")
     (project / "other.yaml").write_text(other, encoding="utf-8")
-    done = program(name, "migration.yaml", "--json", cwd=project)
+    done = program_here(name, "migration.yaml", "--json", cwd=project)
     data = json.loads(done.stdout)
 
     jsonschema.Draft7Validator(schema(name)).validate(data)

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 import yaml
-from end_to_end import ROOT, SAMPLES, copy_sample, environment, program
+from end_to_end import ROOT, SAMPLES, copy_sample, environment, program, program_here
 from killing import Killer
 
 from importer.sandbox import inspect
@@ -115,10 +115,10 @@ def test_killed_in_the_middle_of_the_second_step_the_same_command_completes_it(
 def test_a_plan_is_written_for_a_pull_request_and_over_nothing_it_is_made_of(tmp_path: Path) -> None:
     """Markdown with the documents and the totals of each step; the migration's own file is no place for it."""
     project = copy_sample("migration", tmp_path)
-    made = program("plan", "migration.yaml", "-o", "plan.md", cwd=project)
+    made = program_here("plan", "migration.yaml", "-o", "plan.md", cwd=project)
     text = (project / "plan.md").read_text(encoding="utf-8")
     before = (project / "migration.yaml").read_bytes()
-    refused = program("plan", "migration.yaml", "-o", "migration.yaml", cwd=project)
+    refused = program_here("plan", "migration.yaml", "-o", "migration.yaml", cwd=project)
 
     assert made.returncode == 0, made.stderr
     assert re.findall(r"(?m)^## (\S+): (\d+) documents", text) == list(
@@ -132,12 +132,12 @@ def test_a_plan_that_was_carried_out_is_refused_where_the_journal_was_carried_to
     """The journal that was exported and imported knows the plan, on a machine that never saw it."""
     project = copy_sample("migration", tmp_path)
     journal = project / ".visma-import" / "journal.db"
-    program("plan", "migration.yaml", "-o", "migration.plan", cwd=project)
-    program("run", "--plan", "migration.plan", cwd=project)
-    program("journal", "export", "journal.jsonl", cwd=project)
+    program_here("plan", "migration.yaml", "-o", "migration.plan", cwd=project)
+    program_here("run", "--plan", "migration.plan", cwd=project)
+    program_here("journal", "export", "journal.jsonl", cwd=project)
     journal.unlink()
-    program("journal", "import", "journal.jsonl", cwd=project)
-    again = program("run", "--plan", "migration.plan", cwd=project)
+    program_here("journal", "import", "journal.jsonl", cwd=project)
+    again = program_here("run", "--plan", "migration.plan", cwd=project)
 
     assert (again.returncode, "The plan was carried out on" in again.stderr) == (3, True), again.stdout + again.stderr
     assert inspect.writes(state(project)) == sum(SENT)
@@ -148,15 +148,15 @@ def test_without_its_journal_nothing_is_sent_that_can_be_found_and_all_that_cann
     project = copy_sample("migration", tmp_path)
     journal = project / ".visma-import" / "journal.db"
     command = ("run", "migration.yaml", "--quiet")
-    first = program(*command, cwd=project)
+    first = program_here(*command, cwd=project)
     shutil.move(journal, tmp_path / "journal.db")
-    found = program(*command, cwd=project)
+    found = program_here(*command, cwd=project)
     guarded = held(state(project))
     mapping = project / "mappings" / "customers.yaml"
     text = re.sub(r"(?m)^  corporateId:\n(    .*\n)+", "", mapping.read_text(encoding="utf-8"))
     mapping.write_text(text, encoding="utf-8")
     journal.unlink()
-    blind = program(*command, cwd=project)
+    blind = program_here(*command, cwd=project)
 
     assert (first.returncode, found.returncode, blind.returncode) == (0, 4, 0), found.stdout + blind.stdout
     assert guarded == SENT
@@ -224,7 +224,7 @@ def test_the_migration_in_readme_can_be_checked_in_the_kit(tmp_path: Path) -> No
     found = re.search(r"(?s)<!-- migration -->\n```yaml\n(.*?)```\n<!-- end -->", text)
     assert found
     (project / "migration.yaml").write_text(found[1], encoding="utf-8")
-    done = program("check", "migration.yaml", cwd=project)
+    done = program_here("check", "migration.yaml", cwd=project)
 
     assert (done.returncode, "3 steps. No problems." in done.stdout) == (0, True), done.stdout + done.stderr
 

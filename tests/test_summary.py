@@ -6,7 +6,17 @@ from html import unescape
 from pathlib import Path
 
 import pytest
-from end_to_end import HEADERS, MAPPING, copy_sample, invoice_rows, make_project, program, run_here, write_workbook
+from end_to_end import (
+    HEADERS,
+    MAPPING,
+    copy_sample,
+    invoice_rows,
+    make_project,
+    program,
+    program_here,
+    run_here,
+    write_workbook,
+)
 from markdown_it import MarkdownIt
 from pages import HOSTILE, RECORD
 
@@ -93,7 +103,7 @@ def test_a_summary_stays_small_however_much_went_wrong() -> None:
 def test_a_check_s_summary_is_written_beside_its_report(tmp_path: Path) -> None:
     """What is wrong with the whole file first, then each cause; what is odd apart."""
     project = copy_sample("with-mistakes", tmp_path)
-    program("check", "mapping.yaml", "--report", "r", cwd=project)
+    program_here("check", "mapping.yaml", "--report", "r", cwd=project)
     written = (project / "r" / "summary.md").read_text(encoding="utf-8")
 
     assert written.startswith("## with-mistakes: Nothing can be sent")
@@ -110,7 +120,7 @@ def test_each_command_adds_its_summary_to_the_job_s(tmp_path: Path) -> None:
 
     def added(*arguments: str) -> str:
         before = job.read_text(encoding="utf-8")
-        done = program(*arguments, cwd=project, GITHUB_STEP_SUMMARY=str(job))
+        done = program_here(*arguments, cwd=project, GITHUB_STEP_SUMMARY=str(job))
         assert "::" not in done.stderr
         after = job.read_text(encoding="utf-8")
         assert after.startswith(before)
@@ -138,7 +148,7 @@ def test_a_plan_s_summary_tells_what_is_blocked_and_why(tmp_path: Path) -> None:
     first, second = invoice_rows(2)
     write_workbook(project / "invoices.xlsx", [(*first[:4], 9, 1), (*second[:4], "x", 1)], HEADERS)
     job = tmp_path / "summary"
-    program("plan", "mapping.yaml", cwd=project, GITHUB_STEP_SUMMARY=str(job))
+    program_here("plan", "mapping.yaml", cwd=project, GITHUB_STEP_SUMMARY=str(job))
     table = cells(html(job.read_text(encoding="utf-8")))
 
     assert ["blocked", "2", "2", "waits for a correction or a decision"] in table

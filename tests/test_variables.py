@@ -9,7 +9,16 @@ from pathlib import Path
 import click
 import pytest
 from databases import journal_on, needs_postgresql
-from end_to_end import aim, closed_port, command, environment, invoice_rows, make_project, program
+from end_to_end import (
+    aim,
+    closed_port,
+    command,
+    environment,
+    invoice_rows,
+    make_project,
+    program,
+    program_here,
+)
 
 from importer.cli.commands import cli
 from importer.cli.variables import name_variables, options_of
@@ -46,8 +55,8 @@ def test_every_option_has_a_variable_and_no_two_meanings_share_one() -> None:
 
 def test_the_help_names_the_variables(project: Path) -> None:
     """A sentence says how they are made; those that carry a command's name stand beside their option; 80 columns."""
-    whole = program("--help", cwd=project).stdout
-    plan = program("plan", "--help", cwd=project).stdout
+    whole = program_here("--help", cwd=project).stdout
+    plan = program_here("plan", "--help", cwd=project).stdout
 
     assert "VISMA_IMPORT_SETTLE_AFTER" in whole
     assert "VISMA_IMPORT_PLAN_OUTPUT" in plan
@@ -87,7 +96,9 @@ def test_the_sandbox_serves_at_the_port_that_a_variable_names(project: Path) -> 
 
 def test_the_command_line_comes_before_the_environment(project: Path) -> None:
     """Also for options that may be repeated: what is said there replaces all that is set."""
-    done = program("check", "mapping.yaml", "--only", "F0001", "--json", cwd=project, VISMA_IMPORT_ONLY="F0002\nF0003")
+    done = program_here(
+        "check", "mapping.yaml", "--only", "F0001", "--json", cwd=project, VISMA_IMPORT_ONLY="F0002\nF0003"
+    )
 
     assert json.loads(done.stdout)["documents"] == {"ready": 1, "invalid": 0, "filtered": 3}
 
@@ -95,7 +106,7 @@ def test_the_command_line_comes_before_the_environment(project: Path) -> None:
 def test_an_empty_variable_is_not_set(project: Path) -> None:
     """A pipeline sets variables to nothing where it has no value for them."""
     names = ("LIMIT", "ONLY", "WORKERS", "TARGET", "JSON", "JOURNAL", "JOURNAL_FILE", "ALLOW", "ANNOTATIONS", "DEBUG")
-    done = program("run", "mapping.yaml", cwd=project, **{f"VISMA_IMPORT_{name}": "" for name in names})
+    done = program_here("run", "mapping.yaml", cwd=project, **{f"VISMA_IMPORT_{name}": "" for name in names})
 
     assert (done.returncode, "exit code 0" in done.stdout) == (0, True), done.stderr
 
@@ -115,7 +126,7 @@ def test_an_empty_variable_is_not_set(project: Path) -> None:
 )
 def test_a_wrong_value_names_its_variable(project: Path, name: str, text: str, arguments: tuple[str, ...]) -> None:
     """Who reads the log of a job does not see its settings; exit 2, nothing sent."""
-    done = program(*arguments, cwd=project, **{f"VISMA_IMPORT_{name}": text})
+    done = program_here(*arguments, cwd=project, **{f"VISMA_IMPORT_{name}": text})
 
     assert (done.returncode, f"VISMA_IMPORT_{name}" in done.stderr) == (2, True), done.stderr
     assert "Traceback" not in done.stderr
@@ -123,7 +134,7 @@ def test_a_wrong_value_names_its_variable(project: Path, name: str, text: str, a
 
 def test_a_variable_that_belongs_to_no_option_is_told(project: Path) -> None:
     """A slip in a name would pass unseen otherwise; the run goes on."""
-    done = program("check", "mapping.yaml", cwd=project, VISMA_IMPORT_SKIP_INVALIDS="1")
+    done = program_here("check", "mapping.yaml", cwd=project, VISMA_IMPORT_SKIP_INVALIDS="1")
 
     assert done.returncode == 0
     assert "VISMA_IMPORT_SKIP_INVALIDS" in done.stderr
@@ -132,8 +143,8 @@ def test_a_variable_that_belongs_to_no_option_is_told(project: Path) -> None:
 
 def test_debug_and_json_hold_for_failures_too(project: Path) -> None:
     """What a command fails with is shown as it was asked for, by variable as by option."""
-    shown = program("check", "missing.yaml", cwd=project, VISMA_IMPORT_DEBUG="true")
-    told = program("check", "missing.yaml", cwd=project, VISMA_IMPORT_JSON="yes", VISMA_IMPORT_DEBUG="0")
+    shown = program_here("check", "missing.yaml", cwd=project, VISMA_IMPORT_DEBUG="true")
+    told = program_here("check", "missing.yaml", cwd=project, VISMA_IMPORT_JSON="yes", VISMA_IMPORT_DEBUG="0")
 
     assert "Traceback" in shown.stderr
     assert json.loads(told.stdout)["errors"][0]["file"] == "missing.yaml"
@@ -142,9 +153,9 @@ def test_debug_and_json_hold_for_failures_too(project: Path) -> None:
 
 def test_a_person_s_word_is_never_taken_from_the_environment(project: Path) -> None:
     """A job's variables hold for all its commands; what is noted about a document is said to one."""
-    program("run", "mapping.yaml", "--rehearse", "cut_before@1", cwd=project)
+    program_here("run", "mapping.yaml", "--rehearse", "cut_before@1", cwd=project)
     names = {"VISMA_IMPORT_RESOLVE_NOT_THERE": "1", "VISMA_IMPORT_NOT_THERE": "1", "VISMA_IMPORT_ACCEPTED": "1"}
-    done = program("resolve", "--key", "F0001", "--yes", cwd=project, **names)
+    done = program_here("resolve", "--key", "F0001", "--yes", cwd=project, **names)
 
     assert done.returncode == 2
     assert "noted" not in done.stdout
@@ -178,9 +189,9 @@ def test_the_journal_s_address_comes_from_a_mounted_file(project: Path, tmp_path
     with journal_on("postgresql", tmp_path) as url:
         (tmp_path / "address").write_text(held.format(url), encoding="utf-8")
         file = str(tmp_path / "address")
-        ran = program("run", "mapping.yaml", cwd=project, VISMA_IMPORT_JOURNAL_FILE=file)
-        listed = program("history", "--json", cwd=project, VISMA_IMPORT_JOURNAL_FILE=file)
-        own = program("history", "--journal", "other.db", cwd=project, VISMA_IMPORT_JOURNAL_FILE=file)
+        ran = program_here("run", "mapping.yaml", cwd=project, VISMA_IMPORT_JOURNAL_FILE=file)
+        listed = program_here("history", "--json", cwd=project, VISMA_IMPORT_JOURNAL_FILE=file)
+        own = program_here("history", "--journal", "other.db", cwd=project, VISMA_IMPORT_JOURNAL_FILE=file)
 
     assert ran.returncode == 0, ran.stderr
     assert len(json.loads(listed.stdout)) == 1
@@ -209,7 +220,7 @@ def test_a_file_that_holds_no_address_is_refused_and_never_shown(
     file = tmp_path / "address"
     if content is not None:
         file.write_bytes(content)
-    done = program("history", "--debug", cwd=project, VISMA_IMPORT_JOURNAL_FILE=str(file))
+    done = program_here("history", "--debug", cwd=project, VISMA_IMPORT_JOURNAL_FILE=str(file))
 
     assert (done.returncode, says in done.stderr) == (3, True), done.stderr
     assert SECRET not in done.stdout + done.stderr
