@@ -10,7 +10,7 @@ from typing import Any
 import openpyxl
 import pytest
 from blanks import MAPPING, NAMES, choices, column, every, headers, make, validation
-from end_to_end import command, copy_sample, program
+from end_to_end import command, copy_sample, program_here
 
 from importer.blank.instructions import MANDATORY, OPTIONAL
 from importer.blank.sheet import FORMATTED_ROWS
@@ -216,7 +216,7 @@ def test_a_filled_workbook_is_imported_and_its_report_keeps_its_mark(tmp_path: P
     project = copy_sample("invoices", tmp_path)
     command("workbook", "mapping.yaml", "-o", "blank.xlsx", cwd=project)
     typed_in(project, "Fakturaer", 1)
-    done = program("run", "mapping.yaml", "filled.xlsx", "--report", "out", cwd=project)
+    done = program_here("run", "mapping.yaml", "filled.xlsx", "--report", "out", cwd=project)
     counts = json.loads((project / "out" / "results.json").read_text(encoding="utf-8"))["counts"]
 
     assert done.returncode == 0, done.stdout + done.stderr

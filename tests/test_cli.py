@@ -20,7 +20,6 @@ from end_to_end import (
     program,
     program_here,
     references,
-    run,
     run_here,
     write_workbook,
 )
@@ -232,9 +231,9 @@ def test_what_people_read_fits_into_80_columns(tmp_path: Path) -> None:
     """The summary of a run and the history need no wider terminal."""
     rows = invoice_rows(30)
     project = make_project(tmp_path / "project", [(rows[0][0], "98765", *rows[0][2:]), *rows[1:]])
-    first = run(project)
+    first = run_here(project)
     write_workbook(project / "invoices.xlsx", [(*row[:4], 7, row[5]) for row in rows])
-    run(project, "--limit", "20")
+    run_here(project, "--limit", "20")
     told = program_here("history", cwd=project).stdout
     table = first.stdout[first.stdout.index("status") :].partition("\nReport:")[0]
 

@@ -15,6 +15,7 @@ from end_to_end import (
     TARGET,
     RawServer,
     aim,
+    command,
     created,
     environment,
     http,
@@ -22,7 +23,7 @@ from end_to_end import (
     invoice_rows,
     make_project,
     references,
-    run,
+    run_here,
 )
 from firm import INVOICE, keys, wait_for
 
@@ -101,27 +102,12 @@ def test_a_killed_run_is_in_the_history_and_its_report_can_be_written(tmp_path: 
         process.kill()
         process.wait(10)
 
-    listed = subprocess.run(
-        [sys.executable, "-m", "importer", "history", "--json"],
-        cwd=project,
-        env=environment(project),
-        capture_output=True,
-        timeout=60,
-        check=True,
-    )
-    (entry,) = loads(listed.stdout)
-    written = subprocess.run(
-        [sys.executable, "-m", "importer", "report", entry["run_id"], "--report", "again"],
-        cwd=project,
-        env=environment(project),
-        capture_output=True,
-        timeout=60,
-        check=False,
-    )
+    (entry,) = loads(command("history", "--json", cwd=project)[1])
+    code, _out, said = command("report", entry["run_id"], "--report", "again", cwd=project)
     results = loads((project / "again" / "results.json").read_text(encoding="utf-8"))
 
     assert (entry["exit_code"], entry["finished_at"]) == (None, None)
-    assert written.returncode == 0, written.stderr
+    assert code == 0, said
     assert (results["exit_code"], results["finished_at"]) == (None, None)
     assert results["counts"]["unknown"]["documents"] <= 1
     assert results["counts"]["accepted"]["documents"] + 1 >= len(held(project)) > 0
@@ -174,7 +160,7 @@ def test_a_signal_ends_the_run_after_the_document_in_flight(tmp_path: Path, numb
     output = (project / "stdout.txt").read_text()
     (report,) = (project / "reports").iterdir()
     results = loads((report / "results.json").read_text(encoding="utf-8"))
-    again = run(project)
+    again = run_here(project)
 
     assert process.returncode == 6, errors
     assert "Stopped early: Stopped by hand." in output
@@ -245,7 +231,7 @@ def test_ctrl_c_at_any_moment_says_no_false_word_and_never_doubles(tmp_path: Pat
             wrong.append((process.returncode, errors[-500:]))
         if len(held(project)) == 120:
             break
-    run(project)
+    run_here(project)
     found = held(project)
 
     assert len(found) == len(set(found))
@@ -273,7 +259,7 @@ def test_two_runs_at_the_same_moment_send_each_document_once(tmp_path: Path) -> 
     with program(project) as one, program(project) as other:
         errors = [process.communicate(timeout=60)[1] for process in (one, other)]
     found = held(project)
-    last = run(project)
+    last = run_here(project)
 
     assert {one.returncode, other.returncode} <= {0, 5, 6}, errors
     assert found == keys(60)

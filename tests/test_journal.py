@@ -10,7 +10,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from end_to_end import RawServer, created, http, import_into, invoice_rows, make_project, program, run
+from end_to_end import (
+    RawServer,
+    created,
+    http,
+    import_into,
+    invoice_rows,
+    make_project,
+    program_here,
+    run,
+)
 from records import claim, record
 
 from importer.errors import JournalError
@@ -95,7 +104,7 @@ def test_a_run_with_a_damaged_journal_sends_nothing(tmp_path: Path) -> None:
     """Exit 3, one sentence, and an untouched sandbox."""
     project = make_project(tmp_path / "project", invoice_rows(1))
     (tmp_path / "broken.db").write_bytes(b"This is no database at all. " * 100)
-    done = program("run", "mapping.yaml", "--journal", tmp_path / "broken.db", cwd=project)
+    done = program_here("run", "mapping.yaml", "--journal", tmp_path / "broken.db", cwd=project)
 
     assert done.returncode == 3
     assert "damaged or no journal" in done.stderr

@@ -24,7 +24,7 @@ from end_to_end import (
     environment,
     invoice_rows,
     make_project,
-    program,
+    program_here,
     run_here,
     write_workbook,
 )
@@ -339,7 +339,7 @@ def test_no_line_of_a_plan_is_wider_than_a_terminal(tmp_path: Path) -> None:
     """Tables and documents fit into 80 columns."""
     rows = [row(f"F{n:03}", 2, "1234567.89", "NOK" if n % 2 else "EUR") for n in range(4)]
     project = with_currencies(tmp_path / "p", rows)
-    said = program("plan", "mapping.yaml", cwd=project).stdout
+    said = program_here("plan", "mapping.yaml", cwd=project).stdout
 
     assert [line for line in said.splitlines() if len(line) > 80] == []
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import openpyxl
 import pytest
-from end_to_end import HEADERS, MAPPING, invoice_rows, program, run_here
+from end_to_end import HEADERS, MAPPING, invoice_rows, program_here, run_here
 from records import record
 from sheet_xml import rewrite, with_rows
 
@@ -189,7 +189,7 @@ def test_c25_c26_a_run_from_a_text_file_is_corrected_and_run_again(
     assert second.code == 0, second.stdout + second.stderr
     assert second.counts == {"accepted": 1, "already_accepted": 3}
     # the report of the first run can be made again from what was kept
-    code = program("report", first.run_id, "--report", "again", cwd=project).returncode
+    code = program_here("report", first.run_id, "--report", "again", cwd=project).returncode
     again = openpyxl.load_workbook(project / "again" / "results.xlsx")["Invoices"]
     assert code == 0
     assert again["D2"].value == "Kaffe 1 på Å"

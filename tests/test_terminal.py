@@ -8,7 +8,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from end_to_end import environment, invoice_rows, make_project, program
+from end_to_end import environment, invoice_rows, make_project, program_here
 
 COLOUR, MOVES = "\x1b[3", ("\x1b[2K", "\x1b[1A", "\x1b[?25l")
 
@@ -84,7 +84,7 @@ def test_a_terminal_that_cannot_draw_or_is_a_log_gets_lines(project: Path, more:
 def test_without_a_terminal_there_is_neither_colour_nor_bar(project: Path, more: dict[str, str]) -> None:
     """On both streams, whatever is asked for by variables that are meant for other programs."""
     done = [
-        program(*arguments, cwd=project, TERM="xterm-256color", **more)
+        program_here(*arguments, cwd=project, TERM="xterm-256color", **more)
         for arguments in (("run", "mapping.yaml"), ("check", "mapping.yaml"), ("history",), ("check", "none.yaml"))
     ]
 
@@ -98,9 +98,9 @@ def test_without_a_terminal_there_is_neither_colour_nor_bar(project: Path, more:
 def test_what_a_cell_holds_is_not_made_a_picture(project: Path) -> None:
     """A text between colons stays what it is, in the list of problems and in what is left to do."""
     rows = [("F:smile:1", "10001", None, "Kaffe", ":heart:", 10), ("F2", "10001", None, "Kaffe", ":heart:", 10)]
-    ran = program("check", "mapping.yaml", cwd=make_project(project.parent / "other", rows))
+    ran = program_here("check", "mapping.yaml", cwd=make_project(project.parent / "other", rows))
 
     assert ran.returncode == 3
     assert ":heart:" in ran.stdout
-    assert program("check", ":heart:.yaml", cwd=project).stderr.startswith(":heart:.yaml")
+    assert program_here("check", ":heart:.yaml", cwd=project).stderr.startswith(":heart:.yaml")
     assert not {"❤", "😄"} & set(ran.stdout + ran.stderr)

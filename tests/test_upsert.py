@@ -9,7 +9,7 @@ from typing import Any
 
 import openpyxl
 import pytest
-from end_to_end import copy_sample, program
+from end_to_end import copy_sample, program_here
 from test_tutorial import section
 from test_updates import SETTINGS, Office, serve, wrap
 
@@ -168,7 +168,7 @@ def test_the_commands_of_readme_put_the_samples_customers_back(tmp_path: Path) -
     assert [words[0] for words in commands] == ["sandbox", "run", "run"]
     seeds = []
     for words in commands:
-        done = program(*words, cwd=project)
+        done = program_here(*words, cwd=project)
         assert done.returncode == 0, done.stdout + done.stderr
         seeds.append({each["number"]: each["body"] for each in inspect.documents(state, "customer", seed=True)})
     with Sandbox(tmp_path / "another"):
