@@ -9,6 +9,7 @@ from typing import Any
 import openpyxl
 import pytest
 import yaml
+from databases import drop_databases
 from drafts import INVOICE, Drafted, init
 from records import outcome, record
 
@@ -42,6 +43,11 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
         terminalreporter.section("measured")
     for line in sorted(told):
         terminalreporter.line(line.removeprefix(MEASURED))
+
+
+def pytest_sessionfinish() -> None:
+    """Drop the databases that this process has made."""
+    drop_databases()
 
 
 @pytest.fixture
