@@ -14,7 +14,7 @@ from importer.journal.attempts import COLUMNS, AlreadyClaimed, Attempt
 from importer.journal.claims import Claim, kept, new_attempt, told
 from importer.journal.database import is_held, open_database, refusal
 from importer.journal.group_commit import ConnectionLost, GroupCommit, StillHeld, patiently
-from importer.journal.statements import INSERT, Statements
+from importer.journal.statements import INSERT, statements_of
 from importer.model import Document, Outcome, RunRecord, Status
 
 T = TypeVar("T")
@@ -33,7 +33,7 @@ class Journal:
         self._shown = shown
         #: how a run that lives opens the transactions by which it claims and settles
         self._begin: run_locks.Begin = engine.begin
-        self._statements = Statements(engine)
+        self._statements = statements_of(engine)
         self._group = GroupCommit(lambda: self._transaction(self._begin))
 
     @contextmanager

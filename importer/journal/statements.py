@@ -1,6 +1,6 @@
 """The statements of a run's every document, as texts of the journal's database: building them costs more than they do.
 
-SQLAlchemy writes them, once for a database.
+SQLAlchemy writes them, once for each kind of database in the life of a process.
 """
 
 from collections.abc import Callable, Sequence
@@ -60,14 +60,19 @@ class _Several:
         return list(found.all()) if found.returns_rows else []
 
 
+def statements_of(engine: sa.Engine) -> "Statements":
+    """Return the statements as a database takes them; they hold nothing of the database itself."""
+    name = engine.dialect.name
+    if name not in _WRITTEN:
+        # names in place of question marks, so that both databases take the same parameters
+        _WRITTEN[name] = Statements(sqlite.dialect(paramstyle="named") if name == "sqlite" else engine.dialect)
+    return _WRITTEN[name]
+
+
 class Statements:
     """Hold the statements; each takes its parameters by name."""
 
-    def __init__(self, engine: sa.Engine) -> None:
-        dialect: Any = engine.dialect
-        if dialect.name == "sqlite":
-            # names in place of question marks, so that both databases take the same parameters
-            dialect = sqlite.dialect(paramstyle="named")
+    def __init__(self, dialect: Any) -> None:
         attempt, result = tables.attempt, tables.result
         insert = INSERT[dialect.name](attempt)
         #: a claim, left out where another one stands in its way; tells its id
@@ -145,3 +150,6 @@ def _several(count: int) -> list[sa.BindParameter[Any]]:
 
 def _places(values: Sequence[str]) -> Parameters:
     return {f"place_{place}": value for place, value in enumerate(values)}
+
+
+_WRITTEN: Final[dict[str, Statements]] = {}
