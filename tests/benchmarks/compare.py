@@ -25,7 +25,7 @@ from whole import compare_whole
 
 _PARTS = {"1": compare_reading, "2": compare_sending, "3": compare_latency, "4": compare_whole}
 #: rows, rounds, documents at zero latency, those of Newman, seconds of a run with latency
-_FULL, _QUICK = (100_000, 3, 2_000, 300, 20.0), (3_000, 1, 300, 50, 1.0)
+_FULL, _QUICK = (100_000, 3, 10_000, 300, 20.0), (3_000, 1, 300, 50, 1.0)
 
 
 def _cache() -> Path:
