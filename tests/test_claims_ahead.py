@@ -2,6 +2,7 @@
 
 import signal
 import sqlite3
+import subprocess
 import sys
 import threading
 import time
@@ -93,6 +94,17 @@ class Api(FaultServer):
     def arrived(self) -> Counter[str]:
         """Count the writes that arrived, by their documents."""
         return Counter(write.reference for write in self.writes)
+
+
+@contextmanager
+def waiting_run(api: Api, latency_s: float) -> Iterator["subprocess.Popen[str]"]:
+    """Run the program until the API takes its time over as many documents as there are workers."""
+    slow = keys(COUNT)[FIRST : FIRST + WORKERS]
+    for key in slow:
+        api.script[key] = [api.deed(key, latency_s=latency_s)]
+    with slow_disk(journal_of(api.project)), program(api.project, api.base_url, WORKERS) as process:
+        wait_for(lambda: set(slow) <= set(api.began))
+        yield process
 
 
 @pytest.fixture
@@ -209,15 +221,10 @@ def test_what_is_claimed_is_not_sent_after_a_rule_stopped_the_run(project: Path)
 
 def test_claims_that_wait_too_long_are_taken_back(project: Path) -> None:
     """An API that grows slow has nothing claimed ahead after a second, so that a kill leaves no more in doubt."""
-    with Api(project) as api:
-        slow = keys(COUNT)[FIRST : FIRST + WORKERS]
-        for key in slow:
-            api.script[key] = [api.deed(key, latency_s=2.5)]
-        with slow_disk(journal_of(project)), program(project, api.base_url, WORKERS) as process:
-            wait_for(lambda: set(slow) <= set(api.began))
-            time.sleep(1.8)
-            sending = states(project)["sending"]
-            process.communicate(timeout=30)
+    with Api(project) as api, waiting_run(api, latency_s=2.5) as process:
+        time.sleep(1.8)
+        sending = states(project)["sending"]
+        process.communicate(timeout=30)
 
     assert (process.returncode, sending) == (0, WORKERS)
     assert set(api.arrived().values()) == {1}
@@ -227,11 +234,7 @@ def test_claims_that_wait_too_long_are_taken_back(project: Path) -> None:
 def test_a_second_ctrl_c_says_nothing_false_of_what_was_only_claimed(project: Path) -> None:
     """What never left is taken back; the next run sends it, and nothing twice."""
     with Api(project) as api:
-        last = keys(COUNT)[FIRST : FIRST + WORKERS]
-        for key in last:
-            api.script[key] = [api.deed(key, latency_s=3.5)]
-        with slow_disk(journal_of(project)), program(project, api.base_url, WORKERS) as process:
-            wait_for(lambda: set(last) <= set(api.began))
+        with waiting_run(api, latency_s=3.5) as process:
             process.send_signal(signal.SIGINT)
             time.sleep(0.2)
             process.send_signal(signal.SIGINT)

@@ -21,11 +21,20 @@ from importer.endpoints import table
 from importer.errors import JournalError
 from importer.journal import Journal
 from importer.model import Document, Outcome
+from importer.run import Run, first_outcomes
 from importer.sandbox import Fault
 from importer.send import Sender
+from importer.stop import Stop
 
 __all__ = ["firm"]
 DOCUMENT = Document(key="F0001", rows=(2,), identity="F0001", fingerprint="a" * 64, body=b"{}")
+
+
+class Silent:
+    """Tell nobody how a run goes."""
+
+    def settled(self, outcome: Outcome) -> None:
+        """Say nothing."""
 
 
 class Outcomes(list[Outcome]):
@@ -60,6 +69,31 @@ def test_what_is_given_up_at_the_moment_of_its_claim_is_in_doubt_and_never_not_s
     assert len(server.requests) == 1
     assert rows(file, "SELECT state FROM attempt") == [("unknown",)]
     assert rows(file, "SELECT status FROM result") == [("unknown",)]
+
+
+def test_what_was_accepted_is_settled_although_the_program_fails_over_the_next_document(
+    journal: Journal, file: Path
+) -> None:
+    """A worker leaves a settlement to its next claim; where there is none any more, it is written all the same."""
+    documents = [
+        replace(DOCUMENT, key=key, identity=key, rows=(row,), fingerprint=key * 32, customer="10001")
+        for row, key in ((2, "F1"), (3, "F2"))
+    ]
+    # the claim and the settlement of the first one have their times, and nothing after them
+    times = [NOW, NOW]
+    with RawServer(lambda _number, _request: created("000001")) as server:
+        client = Client(server.base_url)
+        outcomes = first_outcomes(documents)
+        told = replace(record(), rows_read=2)
+        endpoint = table()["customerInvoice.create"]
+        sender = Sender(told, endpoint, "v1", journal, Session(client), outcomes, now=times.pop)
+        run = Run(sender, Silent(), Stop(), workers=2)
+        with pytest.raises(IndexError):
+            run.execute(documents)
+        client.close()
+
+    assert len(server.requests) == 1
+    assert rows(file, "SELECT key, state FROM attempt") == [("F1", "accepted")]
 
 
 def test_nobody_settles_a_background_request_that_its_run_follows(journal: Journal, file: Path) -> None:
