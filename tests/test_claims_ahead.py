@@ -9,6 +9,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -183,18 +184,43 @@ def test_a_kill_leaves_in_doubt_what_was_claimed_and_no_document_is_sent_twice_o
 
 
 def test_what_is_claimed_waits_while_the_api_asks_for_a_pause(project: Path) -> None:
-    """After a 429 no write begins before its time; the claim is taken back meanwhile."""
-    pause_s = 1
+    """After a 429 no write begins before its time, though slots are free; the claim is taken back meanwhile."""
+    pause_s, turned_away, moved = 1, keys(COUNT)[FIRST], threading.Condition()
+    began: dict[str, float] = {}
+    flying: set[str] = set()
+    answered: list[float] = []
+
+    def deed(key: str) -> Deed:
+        def answer(_server: FaultServer) -> None:
+            with moved:
+                began[key] = time.monotonic()
+                flying.add(key)
+                moved.notify_all()
+                if key == turned_away:
+                    assert moved.wait_for(lambda: len(flying) == WORKERS, 20)
+            time.sleep(api.latency_s)
+            with moved:
+                if not answered and turned_away in began and key != turned_away:
+                    # its slot is free after the program knows of the pause, and long before that is over
+                    assert moved.wait_for(lambda: answered, 20)
+                    moved.wait_for(lambda: False, pause_s / 2)
+                flying.remove(key)
+
+        return Deed(meanwhile=answer)
+
+    def turn_away(_reference: str) -> bytes:
+        with moved:
+            answered.append(time.monotonic())
+            moved.notify_all()
+        return http(429, Retry_After=str(pause_s))
+
     with Api(project) as api, slow_disk(journal_of(project)):
-        turned_away = keys(COUNT)[FIRST]
-        away = api.deed(turned_away, commits="never", answer=lambda _: http(429, Retry_After=str(pause_s)))
-        api.script[turned_away] = [away, Deed()]
+        api.script = {key: [deed(key)] for key in keys(COUNT)}
+        api.script[turned_away] = [replace(deed(turned_away), commits="never", answer=turn_away), Deed()]
         ran = import_into(project, api.base_url, workers=WORKERS)
-        answered = api.began[turned_away] + api.latency_s
-        meanwhile = [key for key, began in api.began.items() if answered + 0.01 < began < answered + pause_s]
 
     assert (ran.code, ran.counts) == (0, {"accepted": COUNT})
-    assert meanwhile == []
+    assert [key for key, at in began.items() if answered[0] < at < answered[0] + pause_s] == []
     assert api.arrived() == Counter([*keys(COUNT), turned_away])
 
 
