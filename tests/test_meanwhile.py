@@ -58,7 +58,13 @@ def test_what_is_given_up_at_the_moment_of_its_claim_is_in_doubt_and_never_not_s
     """Ctrl-C twice between claim and send: the request still goes out, so nothing may call it unsent."""
     outcomes = Outcomes([outcome()])
     endpoint = table()["customerInvoice.create"]
-    with RawServer(lambda _number, _request: created("000001")) as server:
+
+    def answer(_number: int, _request: object) -> bytes:
+        # it is given up before the answer is there
+        outcomes.giving_up.join(20)
+        return created("000001")
+
+    with RawServer(answer) as server:
         client = Client(server.base_url)
         sender = Sender(record(), endpoint, "v1", journal, Session(client), outcomes)
         outcomes.giving_up = Thread(target=sender.give_up)
