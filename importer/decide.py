@@ -8,10 +8,10 @@ from collections.abc import Iterable
 from collections.abc import Mapping as Dictionary
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Final, NamedTuple
+from typing import Final
 
 from importer.expect import Expectation
-from importer.model import Document, Status, changed
+from importer.model import Document, Past, Status, changed
 
 #: What the journal keeps of a document that was sent, and what it is called.
 _COMPARED: Final = {
@@ -23,22 +23,6 @@ _COMPARED: Final = {
     "lines": "lines",
     "amount": "net amount",
 }
-
-
-class Past(NamedTuple):
-    """Hold what the journal knows of one attempt that still stands; a tuple, since tens of thousands are made."""
-
-    key: str
-    identity: str
-    #: sending, accepted or unknown
-    state: str
-    fingerprint: str
-    number: str | None
-    run_id: str
-    at: str
-    #: the server's time when it was claimed, ISO 8601
-    sent_at: str = ""
-    attempt_id: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,12 +5,12 @@ from collections.abc import Mapping as Dictionary
 from dataclasses import replace
 from typing import Final
 
-from importer.decide import Known, Past, known_from
+from importer.decide import Known, known_from
 from importer.endpoints import Endpoint, creator, table
-from importer.journal import Attempt, Journal, changes
+from importer.journal import Journal, changes
 from importer.journal.attempts import WITHDRAWN
 from importer.journal.tables import LIVE
-from importer.model import Document, Outcome, Reference, RunRecord, Status
+from importer.model import Document, Outcome, Past, Reference, RunRecord, Status
 
 _THEN: Final = "Not sent; the run after that one is accepted sends it."
 _FOUND: Final = frozenset({Status.ACCEPTED, Status.ALREADY_ACCEPTED})
@@ -35,28 +35,14 @@ def _known(journal: Journal, company: str, endpoint: str) -> Known:
     live: list[Past] = []
     once: dict[str, Past] = {}
     waived: set[tuple[str, str]] = set()
-    for attempt in journal.deciding(company, endpoint):
-        if attempt.state in LIVE:
-            live.append(_past(attempt))
-        elif attempt.state == WITHDRAWN:
-            waived.add((attempt.key, attempt.fingerprint))
+    for past in journal.deciding(company, endpoint):
+        if past.state in LIVE:
+            live.append(past)
+        elif past.state == WITHDRAWN:
+            waived.add((past.key, past.fingerprint))
         else:
-            once[attempt.identity] = _past(attempt)
+            once[past.identity] = past
     return known_from(live, frozenset(waived), once)
-
-
-def _past(attempt: Attempt) -> Past:
-    return Past(
-        key=attempt.key,
-        identity=attempt.identity,
-        state=attempt.state,
-        fingerprint=attempt.fingerprint,
-        number=attempt.number,
-        run_id=attempt.run_id,
-        at=attempt.settled_at or attempt.claimed_at,
-        sent_at=attempt.server_at or attempt.claimed_at,
-        attempt_id=attempt.attempt_id,
-    )
 
 
 def numbers_of(journal: Journal, company: str, origins: Dictionary[str, str]) -> Callable[[Reference], str | None]:

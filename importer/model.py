@@ -8,7 +8,7 @@ from decimal import Decimal
 from enum import StrEnum
 from functools import cache
 from operator import attrgetter
-from typing import Any, Final, TypeVar
+from typing import Any, Final, NamedTuple, TypeVar
 
 N = TypeVar("N")
 
@@ -188,6 +188,23 @@ class Total:
     def agrees(self) -> bool:
         """Tell whether nothing was expected or exactly this sum was."""
         return self.expect is None or self.sum == self.expect
+
+
+class Past(NamedTuple):
+    """Hold what the journal knows of one attempt that still counts; a tuple, since tens of thousands are made."""
+
+    key: str
+    identity: str
+    #: what became of it, as the journal says
+    state: str
+    fingerprint: str
+    number: str | None
+    run_id: str
+    #: when it was settled, or claimed
+    at: str
+    #: the server's time when it was claimed, ISO 8601
+    sent_at: str = ""
+    attempt_id: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,7 +10,7 @@ from typing import Final
 
 from importer.api.session import Session
 from importer.compare import COMMANDS, without_unchanged
-from importer.decide import Clock, Known, Past, gone, held_by_doubt, held_by_twin
+from importer.decide import Clock, Known, gone, held_by_doubt, held_by_twin
 from importer.errors import TargetError
 from importer.existing import Index, look_up
 from importer.expect import Expectation, differences, expectation
@@ -19,7 +19,7 @@ from importer.findings import row_list
 from importer.jsontext import write_json
 from importer.lookup import Found, read_one, unread
 from importer.mapping import Mapping
-from importer.model import Document, Problem, Status
+from importer.model import Document, Past, Problem, Status
 from importer.replaced import Item, parsed, sent_values, with_before
 from importer.search import Unreadable, by_number
 

@@ -6,6 +6,7 @@ from typing import Any, Final, NamedTuple
 import sqlalchemy as sa
 
 from importer.journal import tables
+from importer.model import Past
 
 #: The status of an answer that may have been given after the work was done.
 _ERROR: Final = 500
@@ -47,6 +48,17 @@ NAMES: Final = Attempt._fields
 COLUMNS: Final = tuple(tables.attempt.c[name] for name in NAMES)
 
 
+def _first(*names: str) -> Any:
+    """Return the first of some columns that says anything."""
+    *others, last = (tables.attempt.c[name] for name in names)
+    return sa.func.coalesce(*(sa.func.nullif(column, "") for column in others), last)
+
+
+_TIMES: Final = {"at": _first("settled_at", "claimed_at"), "sent_at": _first("server_at", "claimed_at")}
+#: The fields of Past, and no others: of tens of thousands each one counts.
+_PAST: Final = tuple(_TIMES[name] if name in _TIMES else tables.attempt.c[name] for name in Past._fields)
+
+
 def _of(company: str, endpoint: str, *which: Any) -> sa.Select[Any]:
     """Return the query for some attempts of one company and endpoint, in the order of the claims."""
     attempt = tables.attempt
@@ -65,9 +77,13 @@ def once_doubtful(company: str, endpoint: str) -> sa.Select[Any]:
 
 
 def deciding(company: str, endpoint: str) -> sa.Select[Any]:
-    """Ask at once for every attempt that is live, that was once in doubt, or that a person said is not there."""
+    """Ask at once for every attempt that is live, that was once in doubt, or that a person said is not there.
+
+    Each row has the fields of Past.
+    """
     state = tables.attempt.c.state
-    return _of(company, endpoint, sa.or_(state.in_((*tables.LIVE, WITHDRAWN)), _once_doubtful()))
+    query = _of(company, endpoint, sa.or_(state.in_((*tables.LIVE, WITHDRAWN)), _once_doubtful()))
+    return query.with_only_columns(*_PAST)
 
 
 def _once_doubtful() -> Any:

@@ -15,7 +15,7 @@ from importer.journal.claims import Claim, kept, new_attempt, told
 from importer.journal.database import is_held, open_database, refusal
 from importer.journal.group_commit import ConnectionLost, GroupCommit, StillHeld, patiently
 from importer.journal.statements import INSERT, statements_of
-from importer.model import Document, Outcome, RunRecord, Status
+from importer.model import Document, Outcome, Past, RunRecord, Status
 
 T = TypeVar("T")
 #: How often a claim is tried where what stood in its way was settled meanwhile.
@@ -242,9 +242,10 @@ class Journal:
         """
         return self._attempts(attempts.once_doubtful(company, endpoint))
 
-    def deciding(self, company: str, endpoint: str) -> list[Attempt]:
+    def deciding(self, company: str, endpoint: str) -> list[Past]:
         """Return every attempt that decides what is sent, in order: live, once doubtful, or withdrawn by a person."""
-        return self._attempts(attempts.deciding(company, endpoint))
+        query = attempts.deciding(company, endpoint)
+        return list(map(Past._make, self.do(lambda connection: connection.execute(query).all())))
 
     def _attempts(self, query: sa.Select[Any]) -> list[Attempt]:
         rows = self.do(lambda connection: connection.execute(query).all())
