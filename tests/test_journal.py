@@ -23,7 +23,7 @@ from end_to_end import (
 from records import claim, record
 
 from importer.errors import JournalError
-from importer.journal import Journal, open_journal
+from importer.journal import Examination, Journal, open_journal
 
 POSIX = pytest.mark.skipif(os.name != "posix", reason="Windows has no such file modes")
 
@@ -98,6 +98,43 @@ def test_a_damaged_file_is_refused_and_left_alone(tmp_path: Path, content: bytes
         open_journal(file)
 
     assert file.read_bytes() == content
+
+
+def test_only_a_whole_file_passes_the_examination_before_it_is_opened(tmp_path: Path) -> None:
+    """What does not pass, or is another file, is looked through when it is opened, and refused in plain words."""
+    file = tmp_path / "a journal #1?.db"
+    open_journal(file).close()
+    sound = file.read_bytes()
+    examined = Examination(file)
+
+    assert (examined.passed(file), examined.passed(tmp_path / "other.db")) == (True, False)
+    assert not Examination(tmp_path / "missing.db").passed(tmp_path / "missing.db")
+    assert not (tmp_path / "missing.db").exists()
+    # each page but the first begins with what it is; no page is of a kind 7
+    for content in (b"This is no database at all. " * 100, sound[:4096] + b"\x07" + sound[4097:], sound[:-4096], b""):
+        file.write_bytes(content)
+        examined = Examination(file)
+        assert examined.passed(file) is (not content), content[:20]
+        if content:
+            with pytest.raises(JournalError, match="damaged"):
+                open_journal(file, examined=examined)
+        assert file.read_bytes() == content
+
+
+@pytest.mark.parametrize("option", [[], ["--journal", "elsewhere.db"]])
+def test_a_run_refuses_a_journal_that_the_examination_found_damaged(tmp_path: Path, option: list[str]) -> None:
+    """Exit 3, and the sandbox is as it was."""
+    project = make_project(tmp_path / "project", invoice_rows(3))
+    assert program_here("run", "mapping.yaml", *option, cwd=project).returncode == 0
+    file = project / (option[-1] if option else ".visma-import/journal.db")
+    data = bytearray(file.read_bytes())
+    data[4096] = 7
+    file.write_bytes(data)
+    done = program_here("run", "mapping.yaml", *option, cwd=project)
+
+    assert done.returncode == 3
+    assert "is damaged" in done.stderr
+    assert file.read_bytes() == data
 
 
 def test_a_run_with_a_damaged_journal_sends_nothing(tmp_path: Path) -> None:

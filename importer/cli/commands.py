@@ -170,11 +170,14 @@ def run(
     from importer.cli import checking, inputs, sending, sequencing
     from importer.cli.applying import read_saved
     from importer.cli.task import needed, read_task
-    from importer.journal import open_journal
+    from importer.journal import examine, open_journal
+    from importer.project import project_of
     from importer.stop_rules import StopRules
 
     allowed, options = read_allowed(rest["allow"]), inputs.Options(json=as_json, quiet=quiet)
     given = {name: rest.pop(name) for name in ("mapping", "workbook", "param", "limit", "only", "step")}
+    # it is looked through while the workbook is read
+    examined = examine(where or project_of(given["mapping"].parent).journal) if given["mapping"] else None
     plan, task = read_saved(rest["plan"], given) if rest["plan"] else (None, read_task(**needed(given)))
     chosen = task.choose(target or (plan.target if plan else None))
     if task.held_back(skip_invalid=skip_invalid, allowed=allowed):
@@ -191,7 +194,7 @@ def run(
         allowed=allowed,
         annotations=rest["annotations"],
     )
-    journal = open_journal(where or task.project.journal)
+    journal = open_journal(where or task.project.journal, examined=examined)
     try:
         return sequencing.send(sending.Errand(task, chosen, journal, report_folder, options, manner, plan))
     finally:

@@ -14,6 +14,7 @@ from sqlalchemy.exc import ArgumentError, DatabaseError, OperationalError
 
 from importer.errors import JournalError, advice_for
 from importer.journal import tables
+from importer.journal.examination import QUESTION, WHOLE, Examination
 from importer.journal.shares import share_of
 
 #: A firewall forgets a connection that says nothing while a limit is waited for.
@@ -28,8 +29,17 @@ def is_url(where: str | Path) -> bool:
     return isinstance(where, str) and "://" in where
 
 
-def open_database(where: str | Path, *, create: bool = True) -> tuple[sa.Engine, str]:
+def examine(where: str | Path) -> Examination | None:
+    """Begin to look through a journal's file, which is opened later; a server looks after its own."""
+    return None if is_url(where) else Examination(Path(where))
+
+
+def open_database(
+    where: str | Path, *, create: bool = True, examined: Examination | None = None
+) -> tuple[sa.Engine, str]:
     """Open a journal's database, making its tables where there are none; return it and its name for messages.
+
+    A file that was `examined` is not looked through again.
 
     Raises: JournalError when it is not a journal, is damaged, is newer than this program, or cannot be written.
     """
@@ -37,9 +47,10 @@ def open_database(where: str | Path, *, create: bool = True) -> tuple[sa.Engine,
         engine, shown = _server(where)
     else:
         engine, shown = _file(Path(where), create=create)
+    is_whole = engine.dialect.name != "sqlite" or (examined is not None and examined.passed(Path(where)))
     try:
         with engine.begin() as connection:
-            _check_format(connection, shown)
+            _check_format(connection, shown, is_whole=is_whole)
     except DatabaseError as error:
         engine.dispose()
         raise refusal(shown, error) from None
@@ -63,7 +74,8 @@ def _file(path: Path, *, create: bool) -> tuple[sa.Engine, str]:
             "--journal, or a PostgreSQL journal."
         )
     _make_private(path)
-    engine = sa.create_engine(f"sqlite:///{path}")
+    # not as a text: a question mark in a name would end it
+    engine = sa.create_engine(sa.URL.create("sqlite", database=str(path)))
     prepare_sqlite(engine)
     return engine, str(path)
 
@@ -142,11 +154,11 @@ def _set_postgresql(connection: Any, _record: Any) -> None:
         )
 
 
-def _check_format(connection: sa.Connection, shown: str) -> None:
+def _check_format(connection: sa.Connection, shown: str, *, is_whole: bool) -> None:
     if connection.dialect.name == "postgresql":
         # two machines may open an empty database at once; freed at the end of the transaction
         connection.exec_driver_sql("SELECT pg_advisory_xact_lock(20271127)")
-    else:
+    if not is_whole:
         check_whole(connection, shown)
     names = set(sa.inspect(connection).get_table_names())
     if not names:
@@ -172,8 +184,7 @@ def check_whole(connection: sa.Connection, shown: str) -> None:
 
     Raises: JournalError.
     """
-    found = connection.exec_driver_sql("PRAGMA quick_check(1)").scalar()
-    if found != "ok":
+    if connection.exec_driver_sql(QUESTION).scalar() != WHOLE:
         raise JournalError(
             f"The journal {shown!r} is damaged, so nothing is sent. Restore it from a copy, or name another file with "
             "--journal: what is in Visma already is looked up before anything is sent."

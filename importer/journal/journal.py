@@ -13,6 +13,7 @@ from importer.journal import attempts, run_locks, tables
 from importer.journal.attempts import COLUMNS, AlreadyClaimed, Attempt
 from importer.journal.claims import Claim, kept, new_attempt, told
 from importer.journal.database import is_held, open_database, refusal
+from importer.journal.examination import Examination
 from importer.journal.group_commit import ConnectionLost, GroupCommit, StillHeld, patiently
 from importer.journal.statements import INSERT, statements_of
 from importer.model import Document, Outcome, Past, RunRecord, Status
@@ -382,9 +383,11 @@ class Journal:
         return [tables.read_outcome(row) for row in self._rows(query)]
 
 
-def open_journal(where: str | Path, *, create: bool = True) -> Journal:
+def open_journal(where: str | Path, *, create: bool = True, examined: Examination | None = None) -> Journal:
     """Open a journal, or make a new one: a file that only its owner can read, or an empty PostgreSQL database.
+
+    `examined` is what began to look through the file before.
 
     Raises: JournalError when it is not a journal, is damaged, is newer than this program, or cannot be written.
     """
-    return Journal(*open_database(where, create=create))
+    return Journal(*open_database(where, create=create, examined=examined))

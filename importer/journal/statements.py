@@ -32,14 +32,21 @@ class _Text:
         compiled = statement.compile(dialect=dialect, compile_kwargs={"render_postcompile": True})
         self._text = str(compiled)
         self._said = {name: value for name, value in compiled.params.items() if value is not None}
+        #: the names in the order of the question marks; SQLite takes its time to find a name
+        self._places = compiled.positiontup
+
+    def _given(self, given: Parameters) -> Any:
+        """Return parameters as the database takes them."""
+        told = {**self._said, **given} if self._said else given
+        return told if self._places is None else tuple([told[name] for name in self._places])
 
     def __call__(self, connection: sa.Connection, given: Parameters) -> sa.CursorResult[Any]:
-        return connection.exec_driver_sql(self._text, {**self._said, **given})
+        return connection.exec_driver_sql(self._text, self._given(given))
 
     def each(self, connection: sa.Connection, given: Sequence[Parameters]) -> None:
         """Carry it out with each of some parameters, if there are any."""
         if given:
-            connection.exec_driver_sql(self._text, [{**self._said, **one} for one in given])
+            connection.exec_driver_sql(self._text, [self._given(one) for one in given])
 
 
 class _Several:
@@ -64,8 +71,7 @@ def statements_of(engine: sa.Engine) -> "Statements":
     """Return the statements as a database takes them; they hold nothing of the database itself."""
     name = engine.dialect.name
     if name not in _WRITTEN:
-        # names in place of question marks, so that both databases take the same parameters
-        _WRITTEN[name] = Statements(sqlite.dialect(paramstyle="named") if name == "sqlite" else engine.dialect)
+        _WRITTEN[name] = Statements(engine.dialect)
     return _WRITTEN[name]
 
 
