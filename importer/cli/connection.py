@@ -12,12 +12,10 @@ from importer.api.session import Session
 from importer.api.token import TokenSource
 from importer.cli import screen
 from importer.cli.inputs import Input
-from importer.cli.rehearsal import settings
 from importer.decisions import Decider
 from importer.journal import Journal
 from importer.project import Project
 from importer.resolve import Resolver
-from importer.sandbox import Sandbox
 from importer.stop import Stop
 from importer.target import Target, sandbox_target
 
@@ -51,6 +49,10 @@ def connected(
         return stop.is_set()
 
     if isinstance(chosen, str):
+        # only where it is the target: it is a server of its own
+        from importer.cli.rehearsal import settings
+        from importer.sandbox import Sandbox
+
         with Sandbox(project.sandbox, settings=settings(faults)) as box:
             client = Client(box.base_url)
             try:
