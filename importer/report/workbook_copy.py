@@ -6,9 +6,10 @@ calculated and give linked blank cells a text. Each of these is put right here.
 
 import warnings
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from openpyxl.cell.cell import MergedCell
@@ -16,6 +17,7 @@ from openpyxl.cell.cell import MergedCell
 from importer.errors import WorkbookError
 from importer.model import Fault, RunRecord
 from importer.report import workbook_made
+from importer.report.streamed.package import put_together
 from importer.report.streamed.reader import ExactReader, Streamed
 from importer.workbook import (
     UNREADABLE,
@@ -35,6 +37,8 @@ class Copy:
     """Hold the user's workbook, and what was left out of it."""
 
     book: Any
+    #: the workbook that the rows which were left out stand in
+    file: Path
     streamed: Streamed
     #: the shared texts of the workbook, where rows were left out
     texts: Any = None
@@ -47,11 +51,13 @@ def load(file: Path | None, record: RunRecord) -> Any:
 
     Raises: WorkbookError when it is not there, is not the one that was run, or cannot be read.
     """
-    return load_head(file, record, None).book
+    with loaded(file, record, None) as copied:
+        return copied.book
 
 
-def load_head(file: Path | None, record: RunRecord, least: int | None) -> Copy:
-    """Do the same without the rows of sheets that have more than `least`; None leaves nothing out.
+@contextmanager
+def loaded(file: Path | None, record: RunRecord, least: int | None) -> Iterator[Copy]:
+    """Yield the same without the rows of sheets that have more than `least`; None leaves nothing out.
 
     Raises: WorkbookError as `load` does.
     """
@@ -59,17 +65,27 @@ def load_head(file: Path | None, record: RunRecord, least: int | None) -> Copy:
         raise WorkbookError(f"The copy of the workbook {record.workbook_name!r} is missing.")
     if sha256(file) != record.workbook_sha256:
         raise WorkbookError(f"{str(file)!r} is no longer the workbook {record.workbook_name!r} that was run.")
-    with quiet(), legible(record):
+    with quiet(), legible(record), ExitStack() as opened:
         if _kind(file, record) is not Kind.XLSX:
-            return Copy(workbook_made.make(file, record), Streamed())
-        reader = _read(file, record, least, data_only=True)
-        book, streamed = reader.wb, reader.streamed
-        _keep_digits(book)
-        if not streamed.sheets or streamed.doubtful or any(_linked(sheet, streamed) for sheet in book.worksheets):
-            with open_xlsx(file, record.workbook_name) as source:
-                _keep_faults(book, file, source, record, streamed)
-                _blank_links(book, source.book, streamed)
-        return Copy(book, streamed, reader.shared_strings)
+            made = opened.enter_context(workbook_made.made(file, record, least))
+            if not made.rests:
+                yield Copy(made.book, file, Streamed())
+                return
+            # the rows of a large table are passed on like those of a workbook
+            file = Path(opened.enter_context(TemporaryDirectory(prefix="visma-import-"))) / "made.xlsx"
+            put_together(made.book, file, made.rests)
+        yield _copied(file, record, least)
+
+
+def _copied(file: Path, record: RunRecord, least: int | None) -> Copy:
+    reader = _read(file, record, least, data_only=True)
+    book, streamed = reader.wb, reader.streamed
+    _keep_digits(book)
+    if not streamed.sheets or streamed.doubtful or any(_linked(sheet, streamed) for sheet in book.worksheets):
+        with open_xlsx(file, record.workbook_name) as source:
+            _keep_faults(book, file, source, record, streamed)
+            _blank_links(book, source.book, streamed)
+    return Copy(book, file, streamed, reader.shared_strings)
 
 
 def _kind(file: Path, record: RunRecord) -> Kind:

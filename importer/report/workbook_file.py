@@ -30,7 +30,7 @@ from importer.report.streamed.row_pattern import NotUnderstood
 from importer.report.streamed.rows import Again, OurRows, Ours, Rows
 from importer.report.summary_sheet import add_summary
 from importer.report.words import row_message
-from importer.report.workbook_copy import Copy, legible, load_head, quiet
+from importer.report.workbook_copy import Copy, loaded
 from importer.workbook import LAST_ROW, REPORT_MARK, ReportMark, report_mark
 
 __all__ = ["FILLS", "write"]
@@ -74,21 +74,20 @@ class _Known:
 
 def _write(target: Path, told: Contents, least: int | None, known: _Known) -> None:
     record = told.record
-    copied = load_head(told.workbook, record, least)
-    book, streamed = copied.book, copied.streamed
-    if record.sheet not in book.sheetnames:
-        raise WorkbookError(f"The workbook {record.workbook_name!r} has no sheet {record.sheet!r}.")
-    with quiet(), legible(record):
+    with loaded(told.workbook, record, least) as copied:
+        book, streamed = copied.book, copied.streamed
+        if record.sheet not in book.sheetnames:
+            raise WorkbookError(f"The workbook {record.workbook_name!r} has no sheet {record.sheet!r}.")
         ours = _fill(copied, told, known)
         _show(book, book[record.sheet])
-        if not streamed.sheets or told.workbook is None:
+        if not streamed.sheets:
             save(book, target)
             return
         rows = {title: Rows(title, part, known.wide.get(title, 0)) for title, part in streamed.sheets.items()}
         if ours is not None:
             part = streamed.sheets[record.sheet]
             rows[record.sheet] = OurRows(ours, record.sheet, part, known.wide.get(record.sheet, 0))
-        package.save(book, target, told.workbook, streamed, rows)
+        package.save(book, target, copied.file, streamed, rows)
 
 
 def _fill(copied: Copy, told: Contents, known: _Known) -> Ours | None:

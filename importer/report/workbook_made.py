@@ -5,10 +5,14 @@ taken for a number or a formula, a number keeps all its digits, and a cell that 
 """
 
 import re
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
 from datetime import date, datetime, time
 from decimal import Decimal
+from itertools import chain, islice
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Any, Final
 
 from importer.errors import WorkbookError
@@ -16,7 +20,9 @@ from importer.jsontext import plain
 from importer.model import CellValue, Fault, RunRecord
 from importer.report.cells import put_text
 from importer.report.checked import CheckRecord
-from importer.workbook import LAST_ROW, UNREADABLE, Table, kept_layout, open_book
+from importer.report.streamed.made_rows import spool
+from importer.report.streamed.package import Rest
+from importer.workbook import LAST_ROW, UNREADABLE, Cell, Table, kept_layout, open_book
 
 #: How many characters a cell of Excel holds.
 _MAX_TEXT: Final = 32_767
@@ -27,37 +33,61 @@ _ERRORS: Final = {"#NULL!", "#DIV/0!", "#VALUE!", "#REF!", "#NAME?", "#NUM!", "#
 _FORMS: Final = {datetime: "yyyy-mm-dd hh:mm:ss", date: "yyyy-mm-dd", time: "hh:mm:ss"}
 
 
-def make(file: Path, record: RunRecord) -> Any:
-    """Return a new openpyxl book with the sheets of a file, each cell where it was.
+@dataclass(frozen=True, slots=True)
+class Made:
+    """Hold a workbook that was made."""
+
+    #: an openpyxl book
+    book: Any
+    #: what it does not hold of large sheets, by title
+    rests: dict[str, Rest]
+
+
+@contextmanager
+def made(file: Path, record: RunRecord, least: int | None) -> Iterator[Made]:
+    """Yield a new workbook with the sheets of a file, each cell where it was.
+
+    The rows of sheets with more than `least` are in a file until the end.
 
     Raises: WorkbookError when the sheet of the run cannot be read, or does not fit on a sheet of Excel.
     """
     import openpyxl
 
-    made = openpyxl.Workbook()
-    made.remove(made.worksheets[0])
-    with open_book(
-        file,
-        name=record.workbook_name,
-        meant=record.layout if isinstance(record, CheckRecord) and record.layout else kept_layout(file),
-        sheet=record.sheet,
-        header_row=record.header_row,
-    ) as book:
-        for title in book.titles:
-            page = made.create_sheet(title.text)
+    book, rests = openpyxl.Workbook(), dict[str, Rest]()
+    book.remove(book.worksheets[0])
+    with (
+        ExitStack() as spools,
+        open_book(
+            file,
+            name=record.workbook_name,
+            meant=record.layout if isinstance(record, CheckRecord) and record.layout else kept_layout(file),
+            sheet=record.sheet,
+            header_row=record.header_row,
+        ) as source,
+    ):
+        for title in source.titles:
+            page = book.create_sheet(title.text)
             page.sheet_state = "visible" if title.visible else "hidden"
-            if title.text == record.sheet:
-                _fill(page, book.table(title.text))
-                continue
-            with suppress(WorkbookError, *UNREADABLE):  # what is wrong with other sheets keeps nobody from the report
-                _fill(page, book.table(title.text))
-    return made
+            # what is wrong with other sheets keeps nobody from the report
+            with suppress(*() if title.text == record.sheet else (WorkbookError, *UNREADABLE)):
+                rest = _fill(page, source.table(title.text), least, spools)
+                if rest is not None:
+                    rests[title.text] = rest
+        yield Made(book, rests)
 
 
-def _fill(page: Any, table: Table) -> None:
-    for number, cells in table.rows:
-        if number > LAST_ROW:
-            raise WorkbookError(f"Sheet {table.title!r} has more rows than a sheet of Excel ({LAST_ROW:,}).")
+def _fill(page: Any, table: Table, least: int | None, spools: ExitStack) -> Rest | None:
+    """Put the cells of a table into a sheet; return its rows where there are more than `least`."""
+    rows = _fitting(table)
+    first = list(islice(rows, least))
+    following = next(rows, None)
+    if following is not None:
+        file = spools.enter_context(TemporaryFile())  # noqa: SIM115 - closed with the others
+        rest = spool(page, chain(first, [following], rows), table.hidden, _put, file)
+        for area in table.merged:
+            page.merged_cells.add(area)
+        return rest
+    for number, cells in first:
         for column, (value, form) in enumerate(cells, start=1):
             if value is not None:
                 _put(page.cell(number, column), value, form)
@@ -65,6 +95,14 @@ def _fill(page: Any, table: Table) -> None:
         page.row_dimensions[row].hidden = True
     for area in table.merged:
         page.merge_cells(area)
+    return None
+
+
+def _fitting(table: Table) -> Iterator[tuple[int, Sequence[Cell]]]:
+    for number, cells in table.rows:
+        if number > LAST_ROW:
+            raise WorkbookError(f"Sheet {table.title!r} has more rows than a sheet of Excel ({LAST_ROW:,}).")
+        yield number, cells
 
 
 def _put(cell: Any, value: CellValue, form: str | None) -> None:

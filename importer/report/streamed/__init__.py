@@ -10,4 +10,5 @@ strings_part  the texts that cells of a workbook share
 reader        openpyxl's reader, which loads the sheets without the rows that are passed on
 rows          the rows with the report's own cells
 package       the workbook that holds them
+made_rows     the rows of a large table that was no workbook, written so that they can be passed on
 """

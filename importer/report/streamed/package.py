@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from collections.abc import Mapping as Dictionary
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import partial
 from io import BytesIO
 from pathlib import Path
@@ -44,33 +45,78 @@ _LINKS: Final = {
 }
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rest:
+    """Hold the rows of a sheet that openpyxl does not hold."""
+
+    #: the last row that it does
+    keep: int
+    last_row: int
+    last_column: int
+    #: the rows as XML, read once, and about how many bytes they are
+    pieces: Iterable[bytes]
+    size: int
+
+
 def save(book: Any, target: Path, file: Path, streamed: Streamed, rows: Dictionary[str, Rows]) -> None:
     """Save a workbook with the rows that were left out of it when it was loaded from a file, by the title of the sheet.
 
     Raises: NotUnderstood, Again, or OSError.
     """
+    with _opened(file) as source:
+        rests = {title: _passed(source, title, streamed, rows[title]) for title in streamed.sheets}
+        put_together(book, target, rests, source, streamed.texts)
+
+
+def put_together(
+    book: Any,
+    target: Path,
+    rests: Dictionary[str, Rest],
+    source: zipfile.ZipFile | None = None,
+    texts: str | None = None,
+) -> None:
+    """Save a workbook with the rest of some sheets, by title, and the `texts` that they share in a `source`, if any.
+
+    Raises: what reading the rests raises, NotUnderstood, or OSError.
+    """
     held = BytesIO()
     save_book(book, held, zipfile.ZIP_STORED)
-    paths = {book[title].path[1:]: title for title in streamed.sheets}
+    paths = {book[title].path[1:]: title for title in rests}
     with (
         zipfile.ZipFile(held) as saved,
-        _opened(file) as source,
         zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED, compresslevel=_LEVEL) as archive,
     ):
         if ARC_SHARED_STRINGS in saved.namelist():
             raise NotUnderstood("texts are shared that are not the user's")
         for name in saved.namelist():
             if name in paths:
-                size = source.getinfo(streamed.paths[paths[name]]).file_size
-                pieces = _sheet(saved.read(name), source, paths[name], streamed, rows[paths[name]])
-                _write(archive, name, pieces, large=size > _LARGE)
+                rest = rests[paths[name]]
+                _write(archive, name, _sheet(saved.read(name), rest), large=rest.size > _LARGE)
             elif name != ARC_STYLE:
-                archive.writestr(name, _linked(name, saved.read(name)) if streamed.texts else saved.read(name))
-        if streamed.texts:
-            size = source.getinfo(streamed.texts).file_size
-            _write(archive, ARC_SHARED_STRINGS, _read(source, streamed.texts), large=size > _LARGE)
+                archive.writestr(name, _linked(name, saved.read(name)) if texts else saved.read(name))
+        if source is not None and texts:
+            size = source.getinfo(texts).file_size
+            _write(archive, ARC_SHARED_STRINGS, _read(source, texts), large=size > _LARGE)
         # last, since rows make styles of their own
         archive.writestr(ARC_STYLE, tostring(write_stylesheet(book)))
+
+
+def _passed(source: zipfile.ZipFile, title: str, streamed: Streamed, rows: Rows) -> Rest:
+    """Return the rows of a sheet that are passed on."""
+    part, path = streamed.sheets[title], streamed.paths[title]
+
+    def pieces() -> Iterator[bytes]:
+        with source.open(path) as opened:
+            typed = partial(values, zeros_doubtful=calculates_on_load(source))
+            yield from rows.passed(chunks(opened, part), typed)
+
+    return Rest(
+        keep=part.keep,
+        last_row=rows.last_row,
+        last_column=rows.last_column,
+        pieces=pieces(),
+        size=source.getinfo(path).file_size,
+    )
 
 
 @contextmanager
@@ -93,20 +139,18 @@ def _read(source: zipfile.ZipFile, path: str) -> Iterator[bytes]:
             yield data
 
 
-def _sheet(saved: bytes, source: zipfile.ZipFile, title: str, streamed: Streamed, rows: Rows) -> Iterator[bytes]:
-    """Yield a sheet: what openpyxl holds of it, and between that the rows that were left out."""
+def _sheet(saved: bytes, rest: Rest) -> Iterator[bytes]:
+    """Yield a sheet: what openpyxl holds of it, and between that the rows that it does not."""
     found = _SHEET_DATA.search(saved)
     if found is None:
         raise NotUnderstood("openpyxl writes sheets in another form")
     kept = found[1] or b""
-    later = next((row.start() for row in _ROW.finditer(kept) if int(row[1]) > streamed.sheets[title].keep), len(kept))
-    area = f"A1:{get_column_letter(rows.last_column)}{rows.last_row}"
+    later = next((row.start() for row in _ROW.finditer(kept) if int(row[1]) > rest.keep), len(kept))
+    area = f"A1:{get_column_letter(rest.last_column)}{rest.last_row}"
     yield _DIMENSION.sub(rb'\1"%b"' % area.encode(), saved[: found.start()], count=1)
     # cells of later rows are there for their comments and links alone
     yield b"<sheetData>" + kept[:later]
-    with source.open(streamed.paths[title]) as part:
-        typed = partial(values, zeros_doubtful=calculates_on_load(source))
-        yield from rows.passed(chunks(part, streamed.sheets[title]), typed)
+    yield from rest.pieces
     yield b"</sheetData>" + saved[found.end() :]
 
 
