@@ -4,13 +4,14 @@ from collections.abc import Mapping as Dictionary
 from collections.abc import Sequence
 from typing import Any
 
+from importer.computing import Computing
 from importer.convert import RowValues
 from importer.expression import row_view
 from importer.fields import Field, fields_of
 from importer.filling import Filling, UnsureError
 from importer.mapping import Mapping
 from importer.model import ABSENT, FieldValue, Reference
-from importer.outline import NotPlainError, outline_of
+from importer.outline import Computed, NotPlainError, outline_of
 from importer.remembered import Flat
 from importer.template import BodyTemplate, Rendered, RenderFault
 from importer.yamlfile import Step
@@ -33,11 +34,15 @@ class Bodies:
             self._line_members = members.pop(mapping.endpoint.lines).members or {}
         self._members = members
         self._filling: Filling | None = None
+        self._computing: Computing | None = None
+        computed = Computed()
         try:
-            outline = outline_of(self.template.parsed(), members, self._line_members)
+            outline = outline_of(self.template.parsed(), members, self._line_members, computed)
             self._filling = Filling(outline, mapping.endpoint.name)
         except (NotPlainError, UnsureError):
-            self._filling = None
+            return
+        if computed.document or computed.lines:
+            self._computing = Computing(self.template, computed)
 
     @property
     def any_fields(self) -> bool:
@@ -54,8 +59,11 @@ class Bodies:
         if self._filling is None or others:
             return self._rendered(key, rows, others or {})
         known = self._filling.shapes
+        fields, lines = rows[0].fields, [row.line for row in rows if row.line is not None]
         try:
-            filled = self._filling.fill(rows[0].fields, [row.line for row in rows if row.line is not None])
+            if self._computing is not None:
+                fields, lines = self._computing.add(self._values(key, rows, {}), fields, lines)
+            filled = self._filling.fill(fields, lines)
         except UnsureError:
             return self._rendered(key, rows, {})
         if self._filling.shapes == known or self.template.bundled:
@@ -69,16 +77,20 @@ class Bodies:
     def _rendered(
         self, key: str | None, rows: Sequence[RowValues], others: Dictionary[Reference, FieldValue]
     ) -> Rendered | list[RenderFault]:
+        return self.template.render(self._values(key, rows, others))
+
+    def _values(
+        self, key: str | None, rows: Sequence[RowValues], others: Dictionary[Reference, FieldValue]
+    ) -> dict[str, Any]:
+        """Return what the template is given."""
         lines = [_with(row.line, others) for row in rows if row.line is not None]
-        return self.template.render(
-            {
-                "fields": _tree(self._members, _with(rows[0].fields, others)),
-                "lines": [_line_tree(self._line_members, line) for line in lines],
-                "rows": [row_view(self._headers, row.row.cells, blank_is_text=False) for row in rows],
-                "key": key,
-                "param": self._param,
-            }
-        )
+        return {
+            "fields": _tree(self._members, _with(rows[0].fields, others)),
+            "lines": [_line_tree(self._line_members, line) for line in lines],
+            "rows": [row_view(self._headers, row.row.cells, blank_is_text=False) for row in rows],
+            "key": key,
+            "param": self._param,
+        }
 
 
 def _with(flat: Flat, others: Dictionary[Reference, FieldValue]) -> Flat:

@@ -7,7 +7,7 @@ it gives depends on nothing but which values there are. A template that computes
 import json
 from collections.abc import Mapping as Dictionary
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from jinja2 import nodes
@@ -51,12 +51,29 @@ class Loop:
 Node = Value | Loop | dict[str, Any] | list[Any] | str | int | Any
 
 
-def outline_of(template: nodes.Template, fields: Members, lines: Members) -> Node:
+@dataclass(slots=True)
+class Computed:
+    """Collect the expressions of a template that do more than name a value."""
+
+    document: list[nodes.Expr] = field(default_factory=list)
+    #: those of each line, and the variable of the loop over the lines
+    lines: list[nodes.Expr] = field(default_factory=list)
+    variable: str = ""
+
+
+def spot(place: int) -> tuple[str]:
+    """Return where a computed value stands among the values of its document or line."""
+    return (f"{_MARK}{place}",)
+
+
+def outline_of(template: nodes.Template, fields: Members, lines: Members, computed: Computed | None = None) -> Node:
     """Return what a template gives, with stand-ins for what it is given.
+
+    What it computes of the document, or of a line, is collected in `computed`; without that, it may compute nothing.
 
     Raises: NotPlainError.
     """
-    reader = _Reader(fields, lines)
+    reader = _Reader(fields, lines, computed)
     text = reader.text(template.body, {})
     try:
         parsed = parse_json(text)
@@ -71,9 +88,12 @@ def outline_of(template: nodes.Template, fields: Members, lines: Members) -> Nod
 class _Reader:
     """Walk one template."""
 
-    def __init__(self, fields: Members, lines: Members) -> None:
+    def __init__(self, fields: Members, lines: Members, computed: Computed | None) -> None:
         self._fields = fields
         self._lines = lines
+        self._computed = computed
+        #: the variable of the loop over the lines
+        self._line = ""
         self._standing: dict[str, Value | Loop] = {}
         self._loops: dict[str, tuple[str, Value | None]] = {}
         self._seen: set[str] = set()
@@ -100,14 +120,33 @@ class _Reader:
             if _MARK in node.data or "\\u0000" in node.data:
                 raise NotPlainError
             return node.data
-        value, field = self._value(node, scope)
-        if field is not None and field.members is not None:
-            raise NotPlainError
+        value = self._named(node, scope) or self._of_expression(node, scope)
         mark = f"{_MARK}{len(self._standing)}"
         self._standing[mark] = value
         return json.dumps(mark)
 
-    def _value(self, node: nodes.Node, scope: dict[str, Members]) -> tuple[Value, Field | None]:
+    def _named(self, node: nodes.Node, scope: dict[str, Members]) -> Value | None:
+        """Return the value that is named; None where it is not one of the document, or of the line, that is at hand."""
+        try:
+            value, field = self._value(node, scope)
+        except NotPlainError:
+            return None
+        if field.members is not None:
+            raise NotPlainError
+        elsewhere = self._line in scope and not value.variable
+        return None if elsewhere and self._computed is not None else value
+
+    def _of_expression(self, node: nodes.Node, scope: dict[str, Members]) -> Value:
+        """Return what stands for a value that is computed."""
+        computed, variable = self._computed, next(iter(scope), "")
+        if computed is None or len(scope) > 1 or variable not in {"", self._line} or not isinstance(node, nodes.Expr):
+            raise NotPlainError
+        expressions = computed.lines if variable else computed.document
+        computed.variable = computed.variable or variable
+        expressions.append(node)
+        return Value(variable, spot(len(expressions) - 1))
+
+    def _value(self, node: nodes.Node, scope: dict[str, Members]) -> tuple[Value, Field]:
         """Return what a name such as `fields.billingAddress.city` stands for."""
         names: list[str] = []
         while isinstance(node, nodes.Getattr):
@@ -140,9 +179,10 @@ class _Reader:
         listed: Value | None = None
         if isinstance(source, nodes.Name) and source.name == "lines" and not scope:
             members = self._lines
+            self._line = target.name
         else:
             listed, field = self._value(source, scope)
-            if field is None or not field.many or field.members is None:
+            if not field.many or field.members is None:
                 raise NotPlainError
             members = field.members
         body = _without_comma(node.body)

@@ -86,6 +86,11 @@ def to_json(value: Any) -> str:
     raise TypeError(f"a {type(value).__name__} cannot be written into a body")
 
 
+def is_absent(value: object) -> bool:
+    """Tell whether a value, read from what `to_json` wrote, is none."""
+    return value == _GONE
+
+
 def parse_json(text: str) -> Any:
     """Read JSON with exact decimals.
 
@@ -144,6 +149,12 @@ class BodyTemplate:
     def parsed(self) -> nodes.Template:
         """Return the template as Jinja reads it."""
         return self._environment.parse(self._source)
+
+    def with_body(self, body: nodes.Template) -> JinjaTemplate:
+        """Return another template that sees the same and writes values in the same way."""
+        body.set_environment(self._environment)
+        body.set_lineno(1)
+        return self._environment.from_string(body)
 
     def render(self, values: Dictionary[str, Any]) -> Rendered | list[RenderFault]:
         """Return the body for `fields`, `lines`, `rows`, `key` and `param`, or everything that is wrong with it."""
@@ -305,7 +316,7 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _without_absent(node: Any) -> Any:
     """Return a body without what is absent; an object or list of which nothing is left is absent too."""
-    if node == _GONE:
+    if is_absent(node):
         return ABSENT
     if isinstance(node, dict):
         kept = {name: item for name, item in ((n, _without_absent(v)) for n, v in node.items()) if item is not ABSENT}

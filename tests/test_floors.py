@@ -23,7 +23,7 @@ FLOORS = {
             "literals expression workbook target causes replaced",
             "mapping mapping_schema project api",
             "mapping_file convert remembered template journal blank_mark mapped_columns",
-            "findings decide oddities documents outline filling bodies references migration",
+            "findings decide oddities documents outline filling computing bodies references migration",
             "plan lookup forecast memory saved_plan",
             (
                 "sequence search background lanes slots stop_rules report fetch doctor fetch_files drafting blank "
@@ -71,6 +71,7 @@ OFFLINE = {
         "remembered",
         "outline",
         "filling",
+        "computing",
         "bodies",
         "findings",
         "decide",
