@@ -365,9 +365,8 @@ PLAIN = {
 }
 
 
-@pytest.mark.parametrize("name", PLAIN)
-def test_a_plain_template_of_the_users_own_gives_the_same_either_way(name: str, tmp_path: Path) -> None:
-    """Also where its bodies are refused: each problem is the one that rendering gives."""
+def noted() -> tuple[Case, list[tuple[CellValue, ...]]]:
+    """Return invoices with a note, a rate, and lines with a note; some are blank, and some are alike."""
     members = fields_of("customerInvoice.create")
     line = (members["invoiceLines"].members or {})["note"]
     case = Case(
@@ -375,14 +374,23 @@ def test_a_plain_template_of_the_users_own_gives_the_same_either_way(name: str, 
         (("note", members["note"]), ("exchangeRate", members["exchangeRate"])),
         (("note", line),),
     )
-    rows: list[tuple[CellValue, ...]] = [
+    return case, [
         ("1", "a", Decimal("1.50"), "b"),
         ("1", "a", Decimal("1.50"), "%s"),
         ("2", None, Decimal(3), "b"),
         ("3", "a", None, None),
         ("4", None, None, None),
         ("5", "a", Decimal("2.5"), "b"),
+        ("6", "a", Decimal("2.50"), "b"),
+        *(("7", "æ", Decimal(2), text) for text in ("x", "x", "y", None, "Z")),
+        ("8", "a", Decimal("1E+2"), "b"),
     ]
+
+
+@pytest.mark.parametrize("name", PLAIN)
+def test_a_plain_template_of_the_users_own_gives_the_same_either_way(name: str, tmp_path: Path) -> None:
+    """Also where its bodies are refused: each problem is the one that rendering gives."""
+    case, rows = noted()
     quick, slow = folders(tmp_path)
     fast = planned(write_mapping(quick, case, PLAIN[name]), 3, rows)
     faithful = planned(write_mapping(slow, case, COMPUTES + PLAIN[name]), 3, rows)
@@ -442,24 +450,7 @@ LEFT_TO_THE_TEMPLATE = {"an object", "a list", "a list within a line"}
 @pytest.mark.parametrize("name", COMPUTING)
 def test_what_a_template_computes_is_filled_in_as_it_is_rendered(name: str, tmp_path: Path) -> None:
     """Bodies, fingerprints and problems are those of the slow way; what fails for one row fails for no other."""
-    members = fields_of("customerInvoice.create")
-    line = (members["invoiceLines"].members or {})["note"]
-    case = Case(
-        "customerInvoice.create",
-        (("note", members["note"]), ("exchangeRate", members["exchangeRate"])),
-        (("note", line),),
-    )
-    rows: list[tuple[CellValue, ...]] = [
-        ("1", "a", Decimal("1.50"), "b"),
-        ("1", "a", Decimal("1.50"), "%s"),
-        ("2", None, Decimal(3), "b"),
-        ("3", "a", None, None),
-        ("4", None, None, None),
-        ("5", "a", Decimal("2.5"), "b"),
-        ("6", "a", Decimal("2.50"), "b"),
-        *(("7", "æ", Decimal(2), text) for text in ("x", "x", "y", None, "Z")),
-        ("8", "a", Decimal("1E+2"), "b"),
-    ]
+    case, rows = noted()
     quick, slow = folders(tmp_path)
     fast = planned(write_mapping(quick, case, COMPUTING[name]), 3, rows)
     # the line of what fails is told
