@@ -3,6 +3,7 @@
 import re
 from contextlib import suppress
 from datetime import UTC, datetime
+from html import escape
 from pathlib import Path
 from typing import IO, Any, Final
 from zipfile import ZIP_DEFLATED, ZipFile
@@ -51,6 +52,12 @@ def _cut(text: str) -> str:
     if len(units) <= 2 * _LIMIT:
         return text
     return units[: 2 * (_LIMIT - len(_CUT))].decode("utf-16-le", "ignore") + _CUT
+
+
+def text_element(text: str) -> str:
+    """Write a text as the XML of a cell holds it."""
+    space = "" if text == text.strip() else ' xml:space="preserve"'
+    return f"<t{space}>{escape(text, quote=False)}</t>"
 
 
 def heading(value: object) -> str:

@@ -14,7 +14,7 @@ from openpyxl.utils.datetime import to_excel
 
 from importer.jsontext import plain
 from importer.model import CellValue
-from importer.report.cells import is_like_formula
+from importer.report.cells import is_like_formula, text_element
 from importer.report.streamed.package import Rest
 from importer.report.streamed.sheet_part import CHUNK
 
@@ -71,8 +71,7 @@ class _Cells:
         if held is None or held == "":
             return style + b"/>"
         if kind == "s":
-            space = "" if held == held.strip() and "\n" not in held else ' xml:space="preserve"'
-            return style + f' t="inlineStr"><is><t{space}>{escape(held, quote=False)}</t></is></c>'.encode()
+            return style + f' t="inlineStr"><is>{text_element(held)}</is></c>'.encode()
         if kind == "d":
             kind, held = "n", to_excel(held, self._sheet.parent.epoch)  # type: ignore[no-untyped-call]
         return style + f' t="{kind}"><v>{escape(safe_string(held), quote=False)}</v></c>'.encode()

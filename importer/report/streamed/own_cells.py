@@ -1,13 +1,12 @@
 """Write the report's own cells as the XML of a row holds them, each look and each text made once."""
 
-from html import escape
 from typing import Any, Final
 
 from openpyxl.cell.cell import Cell
 from openpyxl.utils import get_column_letter
 
 from importer.model import Outcome, Status
-from importer.report.cells import is_like_formula, writable
+from importer.report.cells import is_like_formula, text_element, writable
 from importer.report.columns import Columns, message_height
 from importer.report.looks import Looks
 from importer.report.words import row_message
@@ -128,9 +127,8 @@ def _text(text: str) -> tuple[bytes, int]:
     shown = writable(text)
     if not shown:
         return b"", _BLANK
-    opening = "<t>" if shown == shown.strip() else '<t xml:space="preserve">'
     kind = _LIKE_FORMULA if is_like_formula(shown) else _TYPED
-    return f"{opening}{escape(shown, quote=False)}</t></is></c>".encode(), kind
+    return f"{text_element(shown)}</is></c>".encode(), kind
 
 
 _STATUSES: Final = {status: _text(status.value)[0] for status in Status}
