@@ -76,14 +76,18 @@ def once_doubtful(company: str, endpoint: str) -> sa.Select[Any]:
     return _of(company, endpoint, _once_doubtful())
 
 
-def deciding(company: str, endpoint: str) -> sa.Select[Any]:
+def deciding(company: str, endpoint: str, *, most: bool) -> sa.Select[Any]:
     """Ask at once for every attempt that is live, that was once in doubt, or that a person said is not there.
 
-    Each row has the fields of Past.
+    Each row has the fields of Past. `most` tells that most attempts of the journal are of this company and endpoint, so
+    that going through all of them, in their order, takes half as long as finding each by an index.
     """
-    state = tables.attempt.c.state
-    query = _of(company, endpoint, sa.or_(state.in_((*tables.LIVE, WITHDRAWN)), _once_doubtful()))
-    return query.with_only_columns(*_PAST)
+    attempt = tables.attempt
+    which = sa.or_(attempt.c.state.in_((*tables.LIVE, WITHDRAWN)), _once_doubtful())
+    # no index holds what is made of a column
+    own = (attempt.c[name].concat("") if most else attempt.c[name] for name in ("company", "endpoint"))
+    same = (found == wanted for found, wanted in zip(own, (company, endpoint), strict=True))
+    return sa.select(*_PAST).where(*same, which).order_by(attempt.c.attempt_id)
 
 
 def _once_doubtful() -> Any:

@@ -245,7 +245,8 @@ class Journal:
 
     def deciding(self, company: str, endpoint: str) -> list[Past]:
         """Return every attempt that decides what is sent, in order: live, once doubtful, or withdrawn by a person."""
-        query = attempts.deciding(company, endpoint)
+        # a file is the journal of one project, a database that of many
+        query = attempts.deciding(company, endpoint, most=self._engine.dialect.name == "sqlite")
         return list(map(Past._make, self.do(lambda connection: connection.execute(query).all())))
 
     def _attempts(self, query: sa.Select[Any]) -> list[Attempt]:

@@ -5,6 +5,7 @@ SQLAlchemy writes them, once for each kind of database in the life of a process.
 
 from collections.abc import Callable, Sequence
 from functools import cache
+from operator import itemgetter
 from typing import Any, Final
 
 import sqlalchemy as sa
@@ -32,13 +33,14 @@ class _Text:
         compiled = statement.compile(dialect=dialect, compile_kwargs={"render_postcompile": True})
         self._text = str(compiled)
         self._said = {name: value for name, value in compiled.params.items() if value is not None}
-        #: the names in the order of the question marks; SQLite takes its time to find a name
-        self._places = compiled.positiontup
+        places = compiled.positiontup
+        #: what puts values into the order of the question marks; SQLite takes its time to find a name
+        self._placed = (itemgetter(*places) if len(places) > 1 else _only(*places)) if places else None
 
     def _given(self, given: Parameters) -> Any:
         """Return parameters as the database takes them."""
         told = {**self._said, **given} if self._said else given
-        return told if self._places is None else tuple([told[name] for name in self._places])
+        return self._placed(told) if self._placed else told
 
     def __call__(self, connection: sa.Connection, given: Parameters) -> sa.CursorResult[Any]:
         return connection.exec_driver_sql(self._text, self._given(given))
@@ -65,6 +67,11 @@ class _Several:
         placed = {f"{name}_of_{place}": value for place, one in enumerate(given) for name, value in one.items()}
         found = self._texts(len(given))(connection, placed)
         return list(found.all()) if found.returns_rows else []
+
+
+def _only(name: str) -> Callable[[Parameters], tuple[Any]]:
+    """Return what `itemgetter` would of several names."""
+    return lambda told: (told[name],)
 
 
 def statements_of(engine: sa.Engine) -> "Statements":

@@ -18,7 +18,9 @@ _EXCEL_DIGITS: Final = 15
 
 def line_count(text: str, width: float) -> int:
     """Return how many lines a wrapped text takes in a column of a width in characters."""
-    return sum(max(1, math.ceil(len(line) / width)) for line in text.split("\n"))
+    if "\n" not in text:
+        return max(1, math.ceil(len(text) / width))
+    return sum(line_count(line, width) for line in text.split("\n"))
 
 
 def put_amount(cell: Any, amount: Decimal) -> None:

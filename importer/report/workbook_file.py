@@ -83,10 +83,12 @@ def _write(target: Path, told: Contents, least: int | None, known: _Known) -> No
         if not streamed.sheets:
             save(book, target)
             return
-        rows = {title: Rows(title, part, known.wide.get(title, 0)) for title, part in streamed.sheets.items()}
-        if ours is not None:
-            part = streamed.sheets[record.sheet]
-            rows[record.sheet] = OurRows(ours, record.sheet, part, known.wide.get(record.sheet, 0))
+        rows = {
+            title: Rows(title, part, known.wide.get(title, 0))
+            if ours is None or title != record.sheet
+            else OurRows(ours, title, part, known.wide.get(title, 0))
+            for title, part in streamed.sheets.items()
+        }
         package.save(book, target, copied.file, streamed, rows)
 
 

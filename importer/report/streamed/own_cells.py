@@ -1,5 +1,6 @@
 """Write the report's own cells as the XML of a row holds them, each look and each text made once."""
 
+import re
 from typing import Any, Final
 
 from openpyxl.cell.cell import Cell
@@ -14,13 +15,13 @@ from importer.report.words import row_message
 #: A style as a cell of the file has it: None where there is no cell, empty where it has the first style.
 Style = bytes | None
 _BLANK, _TYPED, _LIKE_FORMULA = range(3)
-#: A shorter text of letters and digits is written as it is.
-_SHORT: Final = 100
+#: A text that is written as it stands.
+_PLAIN: Final = re.compile(r"[A-Za-z0-9(](?:[A-Za-z0-9 .,:;()!?/'-]{0,500}[A-Za-z0-9.)])?")
 
 
-def number_of(attribute: Style) -> Style:
-    """Return the style that a cell's attribute names."""
-    return attribute[4:-1] if attribute else attribute
+def number_of(attribute: bytes) -> Style:
+    """Return the style that a cell's attribute names, such as `" s="5"`, from the mark before it on; empty: no cell."""
+    return attribute[5:-1] if attribute else None
 
 
 class Styles:
@@ -64,17 +65,17 @@ class OwnCells:
         self._looks = Looks(columns)
         self._forms: dict[tuple[Any, ...], tuple[bytes, bytes, bytes]] = {}
         #: the three cells of a row together, by kind and then by what the cell of the neighbour says of its style
-        self._joined: dict[tuple[Status, int, int], dict[Style, bytes]] = {}
-        self._lines: dict[Style, bytes] = {}
+        self._joined: dict[tuple[Status, int, int], dict[bytes, bytes]] = {}
+        self._lines: dict[bytes, bytes] = {}
         self._outcome: Outcome | None = None
         #: the kind of the outcome's cells, and the texts in them
         self._kind = (Status.ACCEPTED, _BLANK, _BLANK)
         self._status = self._number = self._message = b""
 
-    def line(self, row: int, digits: bytes, attribute: Style) -> bytes:
+    def line(self, row: int, digits: bytes, attribute: bytes) -> bytes:
         """Return our cells of a row in which nothing stands in their places, columns in the order of their names.
 
-        `attribute` is what the neighbour's cell says of its style, such as ` s="5"`.
+        `attribute` is what the neighbour's cell says of its style, as `number_of` takes it.
         """
         self._turn_to(row)
         form = self._lines.get(attribute)
@@ -120,9 +121,7 @@ class OwnCells:
 
 def _text(text: str) -> tuple[bytes, int]:
     """Return a text as XML, and the kind of its cell."""
-    if not text:
-        return b"", _BLANK
-    if text.isalnum() and len(text) <= _SHORT:
+    if _PLAIN.fullmatch(text):
         return f"<t>{text}</t></is></c>".encode(), _TYPED
     shown = writable(text)
     if not shown:

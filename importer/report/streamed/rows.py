@@ -20,6 +20,11 @@ from importer.workbook import LAST_ROW
 _ATTRIBUTE: Final = re.compile(rb' ([A-Za-z0-9:]+)="([^"]*)"')
 _TEXT: Final = re.compile(rb"<t[^<>]*>([^<]*)</t>")
 _PLACE: Final = re.compile(rb' t="s"><v>([0-9]+)</v>')
+#: A row as it was found: the groups of the pattern.
+Found = tuple[bytes, ...]
+#: A row's number, the same as the file writes it, its other attributes, the cells left of the special columns, what the
+#: neighbour's cell says of its style, and the cells right of all that are told.
+Plain = tuple[int, bytes, bytes, bytes, bytes, bytes]
 
 
 class Again(Exception):  # noqa: N818 - not an error: the report is begun anew with what is known now
@@ -58,6 +63,7 @@ class Rows:
         self._title = title
         self._number = part.keep
         self._pattern, self._told = self._made()
+        self._places = {name: place - 1 for name, place in self._pattern.groupindex.items()}
 
     def _made(self) -> tuple[re.Pattern[bytes], int]:
         return row_pattern((), None, self.last_column)
@@ -75,35 +81,42 @@ class Rows:
                 found = self._taken_apart(values(chunk))
             if found is None:
                 raise NotUnderstood("rows in another form")
-            rows: list[bytes] = []
-            for row in found:
-                self._follow(row)
-                self._add(rows, row)
-            yield b"".join(rows)
+            if found:
+                yield b"".join(self._pieces(self._numbers(found), found))
         yield self._last()
 
-    def _taken_apart(self, chunk: bytes) -> list[re.Match[bytes]] | None:
+    def _taken_apart(self, chunk: bytes) -> list[Found] | None:
         """Return all rows of a chunk; None where anything stands between them."""
-        found = list(self._pattern.finditer(chunk))
-        ends = [0, *(row.end() for row in found)]
-        whole = ends[-1] == len(chunk) and all(row.start() == end for row, end in zip(found, ends, strict=False))
-        return found if whole else None
+        found = self._pattern.findall(chunk)
+        return found if sum(len(row[0]) for row in found) == len(chunk) else None
 
-    def _follow(self, found: re.Match[bytes]) -> None:
-        number = int(found["n"])
-        if not self._number < number <= LAST_ROW:
-            raise NotUnderstood("rows out of order")
-        self._number = number
-        if found["right"]:
-            columns = [column for column, _ in cells_of(found["right"])]
-            if columns[0] <= self._told:
-                raise NotUnderstood("cells out of order")
-            if columns[-1] > self.last_column:
-                raise Again(title=self._title, wide=columns[-1])
+    def _numbers(self, found: list[Found]) -> list[int]:
+        """Return the numbers of the rows that come next."""
+        place, right = self._places["n"], self._places["right"]
+        numbers = [int(row[place]) for row in found]
+        last = self._number
+        for number in numbers:
+            if not last < number <= LAST_ROW:
+                raise NotUnderstood("rows out of order")
+            last = number
+        self._number = last
+        for row in found:
+            if row[right]:
+                self._look_right(row[right])
+        return numbers
 
-    def _add(self, rows: list[bytes], found: re.Match[bytes]) -> None:
-        kept, high, _ = _attributes(found["a"])
-        rows.append(b'<row r="%b"%b%b>%b%b</row>' % (found["n"], kept, high, found["g0"] or b"", found["right"] or b""))
+    def _look_right(self, content: bytes) -> None:
+        columns = [column for column, _ in cells_of(content)]
+        if columns[0] <= self._told:
+            raise NotUnderstood("cells out of order")
+        if columns[-1] > self.last_column:
+            raise Again(title=self._title, wide=columns[-1])
+
+    def _pieces(self, _numbers: list[int], found: list[Found]) -> Iterable[bytes]:
+        """Return the rows as they are passed on."""
+        for _row, digits, raw, content, right in found:
+            kept, high, _ = _attributes(raw)
+            yield b'<row r="%b"%b%b>%b%b</row>' % (digits, kept, high, content, right)
 
     def _last(self) -> bytes:
         return b""
@@ -116,14 +129,16 @@ class OurRows(Rows):
         self._ours = ours
         self._special = sorted({*ours.columns.spots, *ours.columns.cleared})
         super().__init__(title, part, max(wide, *ours.columns.spots))
-        groups = self._pattern.groupindex
-        self._parts = [groups[name] for name in ("n", "a", "s", "right", "g0")]
-        for place, column in enumerate(self._special, start=1):
-            self._parts += [groups[f"c{column}"], groups[f"g{place}"]]
+        #: groups that hold what stands from the first special column on, but for what is right of all that is told
+        self._parts = [
+            self._places[name]
+            for place, column in enumerate(self._special, start=1)
+            for name in (f"c{column}", f"g{place}")
+        ]
         self._told_rows = ours.cells.rows
         simple = self._special == list(ours.columns.spots)
         #: rows that get our cells in the order of their names and nothing else
-        self._plain_rows = ours.cells.rows.keys() - ours.marks.keys() if simple else frozenset()
+        self._plain_rows = (ours.cells.rows.keys() if simple else set[int]()) - ours.marks.keys()
         #: rows of which something is to be said, the next one last
         self._coming = sorted({*ours.cells.rows, *ours.marks}, reverse=True)
         self.last_row = max([self.last_row, *self._coming[:1]])
@@ -147,23 +162,36 @@ class OurRows(Rows):
     def _unmarked(self, chunk: bytes) -> bytes:
         return self._marked.sub(lambda found: b'%b%d"' % (found[1], self._ours.plain[int(found[2])]), chunk)
 
-    def _add(self, rows: list[bytes], found: re.Match[bytes]) -> None:
-        number, coming = self._number, self._coming
-        while coming and coming[-1] < number:
-            rows.append(self._missing(coming.pop()))
-        if coming and coming[-1] == number:
-            coming.pop()
-        digits, raw, beside, right, first, *parts = found.group(*self._parts)
-        if number not in self._plain_rows or any(parts):
-            rows.append(self._whole(number, digits, raw, [first, *parts, right], number_of(beside)))
-            return
-        # in the special columns nothing stands
-        line = self._ours.cells.line(number, digits, beside)
-        kept, high, height = _attributes(raw)
-        wanted = self._ours.cells.height
-        if wanted is not None and (height is None or wanted > height):
-            high = _high(wanted)
-        rows.append(b'<row r="%b"%b%b>%b%b%b</row>' % (digits, kept, high, first or b"", line, right or b""))
+    def _pieces(self, numbers: list[int], found: list[Found]) -> Iterable[bytes]:
+        columns = list(zip(*found, strict=True))
+        digits, raw, first, beside, right = (columns[self._places[name]] for name in ("n", "a", "g0", "s", "right"))
+        rows = zip(numbers, digits, raw, first, beside, right, strict=True)
+        standing = [columns[part] for part in self._parts]
+        coming = self._coming[-len(numbers) :][::-1]
+        if coming == numbers and self._plain_rows.issuperset(numbers) and not any(map(any, standing)):
+            del self._coming[-len(numbers) :]
+            return self._plainly(rows)
+        return self._one_by_one(rows, zip(*standing, strict=True))
+
+    def _plainly(self, rows: Iterable[Plain]) -> Iterator[bytes]:
+        """Yield rows that get our cells, and in whose special columns nothing stands."""
+        cells = self._ours.cells
+        for number, digits, raw, first, beside, right in rows:
+            line = cells.line(number, digits, beside)
+            yield b'<row r="%b"%b%b%b%b</row>' % (digits, _at_least(raw, cells.height), first, line, right)
+
+    def _one_by_one(self, rows: Iterable[Plain], parts: Iterable[tuple[bytes, ...]]) -> Iterator[bytes]:
+        coming = self._coming
+        for row, standing in zip(rows, parts, strict=True):
+            number, digits, raw, first, beside, right = row
+            while coming and coming[-1] < number:
+                yield self._missing(coming.pop())
+            if coming and coming[-1] == number:
+                coming.pop()
+            if number in self._plain_rows and not any(standing):
+                yield from self._plainly([row])
+            else:
+                yield self._whole(number, digits, raw, [first, *standing, right], number_of(beside))
 
     def _last(self) -> bytes:
         return b"".join(map(self._missing, reversed(self._coming)))
@@ -172,20 +200,20 @@ class OurRows(Rows):
         """Return a row that the sheet does not hold: a blank one."""
         return self._whole(number, b"%d" % number, b"", [b""] * (2 * len(self._special) + 2), None)
 
-    def _whole(self, number: int, digits: bytes, raw: bytes, parts: list[bytes | None], beside: Style) -> bytes:
+    def _whole(self, number: int, digits: bytes, raw: bytes, parts: list[bytes], beside: Style) -> bytes:
         kept, high, height = _attributes(raw)
         before = height
         if number in self._told_rows or any(parts[1:-1]):
             height = self._fill(number, digits, parts, beside, height)
         if height != before:
             high = _high(height) if height else b""
-        content = b"".join(filter(None, parts))
+        content = b"".join(parts)
         if number in self._ours.marks:
             content = self._painted_cells(digits, content, self._ours.marks[number])
         return b'<row r="%b"%b%b>%b</row>' % (digits, kept, high, content)
 
     def _fill(
-        self, number: int, digits: bytes, parts: list[bytes | None], beside: Style, height: float | None
+        self, number: int, digits: bytes, parts: list[bytes], beside: Style, height: float | None
     ) -> float | None:
         """Put our cells in the places of the special columns; return the height that the row gets."""
         columns = self._ours.columns
@@ -193,7 +221,7 @@ class OurRows(Rows):
         for column, cell in standing.items():
             if cell and column in columns.cleared:
                 height = self._shrunk(cell, height)
-                standing[column] = None
+                standing[column] = b""
             elif cell and is_filled(cell):
                 raise Again(taken=column)
         if number in self._told_rows:
@@ -229,12 +257,21 @@ class OurRows(Rows):
         return self._painted[style]
 
 
+@lru_cache(maxsize=4096)
+def _at_least(raw: bytes, wanted: float | None) -> bytes:
+    """Return the attributes of a row that is to be so high, in points, and the end of its tag."""
+    kept, high, height = _attributes(raw)
+    if wanted is not None and (height is None or wanted > height):
+        high = _high(wanted)
+    return b"%b%b>" % (kept, high)
+
+
 def _high(height: float) -> bytes:
     return b' ht="%b" customHeight="1"' % str(height).encode()
 
 
-def _style(cell: bytes | None) -> Style:
-    found = CELL.match(cell) if cell else None
+def _style(cell: bytes) -> Style:
+    found = CELL.match(cell)
     return None if found is None else found[2] or b""
 
 
