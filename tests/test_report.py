@@ -200,3 +200,17 @@ def test_a_folder_of_the_staging_s_name_does_not_stop_the_report(tmp_path: Path)
     report_on(file)
     made = {name for name, _ in report.FILES if not name.startswith("replaced.")}
     assert {path.name for path in (tmp_path / "report").iterdir()} == made
+
+
+@pytest.mark.parametrize("same", [True, False])
+def test_the_user_s_own_workbook_is_never_removed(same: bool, tmp_path: Path) -> None:
+    """Corrected in the report's folder and read from there, it stays where nothing can take its place."""
+    file = make_workbook(tmp_path)
+    report_on(file)
+    own = tmp_path / "report" / "results.xlsx"
+    corrected = own.read_bytes()
+
+    notes = write_report(tmp_path / "report", record_of(file), OUTCOMES, None, own=own if same else file)
+    assert own.exists() == same
+    assert not same or own.read_bytes() == corrected
+    assert notes[1:] == (["results.xlsx there is still the workbook that was read."] if same else [])

@@ -15,7 +15,7 @@ from openpyxl.formatting.rule import CellIsRule
 from openpyxl.styles import Alignment, Border, Font, PatternFill, Side
 from openpyxl.worksheet.datavalidation import DataValidation
 from openpyxl.worksheet.table import Table
-from report_book import OUTCOMES, ROWS, make_workbook, record_of, rows_of
+from report_book import OUTCOMES, ROWS, edit_xml, make_workbook, record_of, rows_of
 from report_both_ways import both, is_streamed, share_texts, told, write, wrong
 
 from importer.grouping import causes
@@ -268,3 +268,24 @@ def test_other_large_sheets_are_passed_on_too(tmp_path: Path) -> None:
 def test_a_table_of_excel_grows(tmp_path: Path) -> None:
     """The filter is the table's."""
     both(make_workbook(tmp_path, lambda sheet: sheet.add_table(Table(displayName="T", ref="A1:E4"))), OUTCOMES)
+
+
+def test_a_shared_text_with_an_attribute_of_its_own_shifts_no_other(tmp_path: Path) -> None:
+    """Texts are known by their places, so that one that is not seen would move all behind it."""
+    file = share_texts(make_workbook(tmp_path))
+    edit_xml(file, "xl/sharedStrings.xml", r"<si><t>Customer</t></si>", '<si xml:space="preserve"><t>Customer</t></si>')
+    quick, _slow = both(file, [*OUTCOMES[:1], wrong(4)])
+    assert openpyxl.load_workbook(quick)["Invoices"]["B1"].value == "Customer"
+
+
+def test_a_disk_that_is_full_is_not_called_a_damaged_workbook(tmp_path: Path) -> None:
+    """What is to be done is another thing: whoever asked for the report says it."""
+    resource = pytest.importorskip("resource")
+    file = make_workbook(tmp_path)
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1_000, limits[1]))
+    try:
+        with pytest.raises(OSError, match="File too large"):
+            write(file, tmp_path / "results.xlsx", OUTCOMES, record_of(file), 0)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)

@@ -79,7 +79,7 @@ def report_check(given: Input, folder: Path) -> list[str]:
     """
     record, outcomes = checked(given)
     try:
-        return write_report(folder, record, outcomes, given.workbook)
+        return write_report(folder, record, outcomes, given.workbook, own=given.workbook)
     except OSError as error:
         raise StartError(
             f"The report cannot be written into {str(folder)!r}: {reason_of(error)}. {advice_for(error)}"
@@ -142,10 +142,11 @@ def rebuild_report(
     project: Project,
     folder: Path | None,
     outcomes: Sequence[Outcome] | None = None,
+    own: Path | None = None,
 ) -> tuple[Path | None, list[str]]:
     """Write a run's report from what the journal holds; return where it is, if it could be written, and notes.
 
-    `outcomes` are those that the journal holds, where they are at hand.
+    `outcomes` are those that the journal holds, where they are at hand, and `own` is the user's own workbook.
     """
     record = journal.run(run_id)
     outcomes = journal.outcomes(run_id) if outcomes is None else outcomes
@@ -154,7 +155,7 @@ def rebuild_report(
     copy = project.workbook_copy(record.workbook_sha256)
     told, replaced = _carried_out(journal, record, folder)
     try:
-        notes = write_report(folder, record, outcomes, copy if copy.exists() else None, replaced)
+        notes = write_report(folder, record, outcomes, copy if copy.exists() else None, replaced, own)
     except OSError as error:
         advice = f"see that you may write into {str(folder)!r}, that there is room and results.xlsx is not open, then"
         why = f"The report could not be written ({reason_of(error)}): {advice} say visma-import report {record.run_id}"

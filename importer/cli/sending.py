@@ -142,8 +142,9 @@ def report_step(passage: Passage, record: RunRecord, outcomes: Sequence[Outcome]
     errand = passage.errand
     # of what was sent the journal has the last word
     at_hand = None if record.stopped or any(outcome.sent_at for outcome in outcomes) else outcomes
+    folder, own = passage.report_folder, passage.given.workbook
     try:
-        return rebuild_report(errand.journal, record.run_id, errand.task.project, passage.report_folder, at_hand)
+        return rebuild_report(errand.journal, record.run_id, errand.task.project, folder, at_hand, own)
     except JournalError as error:
         return None, [f"The report could not be written. {error} Then say visma-import report {record.run_id}"]
 

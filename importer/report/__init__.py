@@ -102,28 +102,32 @@ def write_report(
     outcomes: Sequence[Outcome],
     workbook: Path | None,
     replaced: "Replaced | None" = None,
+    own: Path | None = None,
 ) -> list[str]:
     """Write the report's files into a folder, in place of an earlier report; return notes for the user.
 
     `workbook` is the kept copy of the workbook. Without it results.xlsx is left out, and a note says so. `replaced` is
-    what the run's updates replaced.
+    what the run's updates replaced, and `own` the user's own workbook.
 
     Raises: OSError when the folder cannot be written.
     """
     told = contents(record, outcomes, workbook, replaced)
     files = {name: partial(_write, writer, told) for name, writer in FILES}
-    return place(folder, files, apart=len(outcomes) >= _MANY)
+    return place(folder, files, apart=len(outcomes) >= _MANY, own=own)
 
 
 def _write(writer: Writer, told: Contents, target: Path) -> None:
     writer(target, told)
 
 
-def place(folder: Path, files: Dictionary[str, Callable[[Path], None]], *, apart: bool = False) -> list[str]:
+def place(
+    folder: Path, files: Dictionary[str, Callable[[Path], None]], *, apart: bool = False, own: Path | None = None
+) -> list[str]:
     """Write files into a folder, all of them at once, in place of those of an earlier run; return notes for the user.
 
     A file that raises WorkbookError is left out, and a note says so. With `apart` another process writes all but the
-    first meanwhile, where there can be one.
+    first meanwhile, where there can be one. `own` is a file of the user's, which is not removed without another in its
+    place.
 
     Raises: OSError when the folder cannot be written.
     """
@@ -137,8 +141,8 @@ def place(folder: Path, files: Dictionary[str, Callable[[Path], None]], *, apart
             notes = _written(staging, [first])
             if not done():
                 notes += _written(staging, others)
-        _put_in_place(staging, folder, list(files))
-        return notes
+        kept = _put_in_place(staging, folder, list(files), own)
+        return [*notes, *kept]
     finally:
         shutil.rmtree(staging, ignore_errors=True)
 
@@ -157,17 +161,24 @@ def _written(staging: Path, files: Iterable[tuple[str, Callable[[Path], None]]])
     return notes
 
 
-def _put_in_place(staging: Path, folder: Path, names: Sequence[str]) -> None:
+def _put_in_place(staging: Path, folder: Path, names: Sequence[str], own: Path | None) -> list[str]:
+    """Put what was written in place; return notes on what stays although nothing was."""
+    notes = []
+    kept = {name for name in names if own is not None and (folder / name).exists() and own.samefile(folder / name)}
     # files of two runs are never beside each other, not even for a moment
     for name in names[1:]:
-        (folder / name).unlink(missing_ok=True)
+        if name not in kept:
+            (folder / name).unlink(missing_ok=True)
     for name in names:
         if (staging / name).exists():
             (staging / name).replace(folder / name)
+        elif name in kept:
+            notes.append(f"{name} there is still the workbook that was read.")
         else:
             # one that is left from another run would be taken for this run's
             (folder / name).unlink(missing_ok=True)
     _flush(folder)
+    return notes
 
 
 def _flush(path: Path) -> None:

@@ -28,7 +28,9 @@ def summary(told: Contents, forecast: Forecast) -> str:
     lines = [f"## {text(record.mapping_name)}: {head}", ""]
     lines += [f"**{NOTICE}**" if forecast.simulated else "**This is a plan: nothing was sent.**", ""]
     if forecast.plan.problems:
-        lines += [f"A run would not start before {len(forecast.plan.problems):,} problems are corrected.", ""]
+        count = len(forecast.plan.problems)
+        what = "1 problem is" if count == 1 else f"{count:,} problems are"
+        lines += [f"A run would not start before {what} corrected.", ""]
     rows = [(name, f"{found:,}", f"{lots:,}", _MEANINGS[name]) for name, (found, lots) in counts.items()]
     lines += table(("A run would", "Documents", "Rows", "These"), rows, (1, 2))
     if forecast.amounts:

@@ -1,5 +1,6 @@
 """Open files that may be damaged or hostile: what such a file raises, and how large a packed one may be."""
 
+import errno
 import re
 import struct
 import zipfile
@@ -36,6 +37,8 @@ _MAX_MEMBERS: Final = 5_000
 _MAX_RATIO: Final = 300
 _SMALL_BYTES: Final = 100_000_000
 _MAX_REASON: Final = 120
+#: What goes wrong only where something is written, such as the report that a workbook is copied into.
+_UNWRITABLE: Final = frozenset({errno.ENOSPC, errno.EFBIG, errno.EROFS, getattr(errno, "EDQUOT", errno.ENOSPC)})
 
 
 @contextmanager
@@ -58,13 +61,15 @@ def opened_archive(file: Path, name: str) -> Iterator[zipfile.ZipFile]:
 def legible(name: str) -> Iterator[None]:
     """Turn what a damaged workbook raises into the program's own error.
 
-    Raises: WorkbookError.
+    Raises: WorkbookError; OSError when something cannot be written meanwhile.
     """
     try:
         yield
     except WorkbookError:
         raise
     except (*UNREADABLE, OSError) as error:
+        if isinstance(error, OSError) and error.errno in _UNWRITABLE:
+            raise
         raise damaged(name, error) from error
 
 

@@ -36,7 +36,7 @@ function rowText(ranges) {
 const plain = (text) => text.normalize('NFC').toLowerCase();
 
 function has(one, term) {
-  one.words ??= plain([one.key ?? 'no key', one.number, one.status.label, one.message].join('\n'));
+  one.words ??= plain([one.key ?? 'no key', one.number, one.status.label, one.status.name, one.message].join('\n'));
   if (one.words.includes(term)) return true;
   if (!/^\d+$/.test(term)) return false;
   const row = Number(term);

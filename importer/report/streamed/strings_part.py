@@ -10,7 +10,7 @@ from openpyxl.reader.strings import read_rich_text
 
 from importer.report.streamed.row_pattern import NotUnderstood
 
-_ITEM: Final = re.compile(rb"<si\s*/>|<si>.*?</si>", re.DOTALL)
+_ITEM: Final = re.compile(rb"<si(?:\s[^<>]*)?/>|<si(?:\s[^<>]*)?>.*?</si>", re.DOTALL)
 _USED: Final = re.compile(rb'<(?:\w+:)?c [^<>]*\bt="s"[^<>]*>\s*<(?:\w+:)?v>\s*([0-9]+)\s*</')
 
 
