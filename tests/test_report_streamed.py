@@ -18,6 +18,7 @@ from openpyxl.worksheet.table import Table
 from report_book import OUTCOMES, ROWS, edit_xml, make_workbook, record_of, rows_of
 from report_both_ways import both, is_streamed, share_texts, told, write, wrong
 
+from importer.errors import WorkbookError
 from importer.grouping import causes
 from importer.model import Problem, Status
 from importer.report.checked import check_record
@@ -289,3 +290,12 @@ def test_a_disk_that_is_full_is_not_called_a_damaged_workbook(tmp_path: Path) ->
             write(file, tmp_path / "results.xlsx", OUTCOMES, record_of(file), 0)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+
+
+def test_a_workbook_that_cannot_be_copied_is_called_by_its_name(tmp_path: Path) -> None:
+    """The private copy, which is named after its content, means nothing to its user."""
+    file = make_workbook(tmp_path)
+    edit_xml(file, "xl/styles.xml", '<cellXfs count="2">', '<cellXfs count="2"><xf numFmtId="0" fontId="9"/>')
+    copy = shutil.copy(file, tmp_path / "e35d.xlsx")
+    with pytest.raises(WorkbookError, match=r"'invoices\.xlsx'"):
+        write(Path(copy), tmp_path / "results.xlsx", OUTCOMES, record_of(file), 0)

@@ -116,7 +116,7 @@ def legible(record: RunRecord) -> Iterator[None]:
 
 
 def _read(file: Path, record: RunRecord, least: int | None = None, *, data_only: bool) -> ExactReader:
-    with opened_archive(file, file.name) as archive:
+    with opened_archive(file, record.workbook_name) as archive:
         reader = ExactReader(transitional(archive), record, least, data_only=data_only)
         reader.read()
         return reader

@@ -89,7 +89,7 @@ def _write(target: Path, told: Contents, least: int | None, known: _Known) -> No
             else OurRows(ours, title, part, known.wide.get(title, 0))
             for title, part in streamed.sheets.items()
         }
-        package.save(book, target, copied.file, streamed, rows)
+        package.save(book, target, copied.file, streamed, rows, name=record.workbook_name)
 
 
 def _fill(copied: Copy, told: Contents, known: _Known) -> Ours | None:

@@ -58,12 +58,14 @@ class Rest:
     size: int
 
 
-def save(book: Any, target: Path, file: Path, streamed: Streamed, rows: Dictionary[str, Rows]) -> None:
+def save(book: Any, target: Path, file: Path, streamed: Streamed, rows: Dictionary[str, Rows], *, name: str) -> None:
     """Save a workbook with the rows that were left out of it when it was loaded from a file, by the title of the sheet.
 
-    Raises: NotUnderstood, Again, or OSError.
+    `name` is what messages call the file.
+
+    Raises: NotUnderstood, Again, WorkbookError, or OSError.
     """
-    with _opened(file) as source:
+    with _opened(file, name) as source:
         rests = {title: _passed(source, title, streamed, rows[title]) for title in streamed.sheets}
         put_together(book, target, rests, source, streamed.texts)
 
@@ -120,8 +122,8 @@ def _passed(source: zipfile.ZipFile, title: str, streamed: Streamed, rows: Rows)
 
 
 @contextmanager
-def _opened(file: Path) -> Iterator[zipfile.ZipFile]:
-    with opened_archive(file, file.name) as archive, zipfile.ZipFile(transitional(archive)) as source:
+def _opened(file: Path, name: str) -> Iterator[zipfile.ZipFile]:
+    with opened_archive(file, name) as archive, zipfile.ZipFile(transitional(archive)) as source:
         yield source
 
 
