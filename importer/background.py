@@ -46,14 +46,9 @@ def _look(session: Session, job: str) -> Answer | str | None:
         whole = isinstance(content, Answer) and content.status == _OK and content.whole
         body = content.body if isinstance(content, Answer) and whole else b""
     named = {str(name): _text(value) for name, value in headers.items()} if isinstance(headers, dict) else {}
-    return Answer(status=code, headers=_titled(named), body=body, whole=whole)
+    return Answer(status=code, headers=named, body=body, whole=whole)
 
 
 def _text(value: Any) -> str:
     """Return a header's value, which may come as a list."""
     return str(value[0]) if isinstance(value, list) and len(value) == 1 else str(value)
-
-
-def _titled(headers: dict[str, str]) -> dict[str, str]:
-    """Name Location as an answer does, whatever its casing here."""
-    return {"Location" if name.lower() == "location" else name: value for name, value in headers.items()}

@@ -63,7 +63,7 @@ def read_one(session: Session, endpoint: Endpoint, number: str) -> Found | str |
     if answer.status != _OK or data is None:
         said = error_message(answer)
         return f"It could not be read: Visma answered {answer.status}. {said}".rstrip()
-    etag = next((value for name, value in answer.headers.items() if name.lower() == "etag"), None)
+    etag = answer.header("ETag")
     return Found(data, etag.strip().removeprefix("W/").strip('"') if etag else data.get("timeStamp"))
 
 

@@ -165,6 +165,25 @@ def test_a_background_request_still_at_work_is_waited_for_however_long(bench: Be
     once_each(bench)
 
 
+@pytest.mark.parametrize("name", ["location", "LOCATION"])
+def test_a_background_request_named_by_its_location_alone_is_followed(bench: Bench, name: str) -> None:
+    """Whatever the casing of the header, its document is not sent again while the request is under way."""
+    named = http(202, **{name: f"https://api.example{STATE}"})
+    bench.server.script[KEY] = [Deed(commits="late", answer=says(named))]
+    assert run_stopped_at_the_first_look(bench).document(KEY)["status"] == "unknown"
+
+    options = ("--settle-after", "0", "--target", "test", "--journal", bench.journal)
+    assert command("resolve", *options, cwd=bench.project)[0] == 5
+    bench.hold(KEY)
+    bench.server.commit_late()
+    number = bench.server.numbers(KEY)[0]
+    bench.server.jobs[STATE] = lambda: state(201, Location=address(number))
+
+    assert bench.run_to_the_end(after_s=0)[0].document(KEY)["number"] == number
+    assert bench.server.arrivals(KEY) == 1
+    once_each(bench)
+
+
 class Spy(RawServer):
     """Note whatever arrives."""
 

@@ -52,6 +52,11 @@ class Answer:
     #: False when the body was cut, damaged or endless
     whole: bool
 
+    def header(self, name: str) -> str | None:
+        """Return a header's value, whatever the casing of its name; None where there is none."""
+        wanted = name.lower()
+        return next((value for own, value in self.headers.items() if own.lower() == wanted), None)
+
     def data(self) -> Any:
         """Return what the body says as JSON, its numbers exact; None where it is no JSON."""
         if not self.body:

@@ -53,7 +53,7 @@ class Session:
         return seen + timedelta(seconds=time.monotonic() - at)
 
     def _note_time(self, answer: Answer) -> None:
-        text = next((value for name, value in answer.headers.items() if name.lower() == "date"), "")
+        text = answer.header("Date") or ""
         if text == self._date:
             return
         self._date = text

@@ -105,7 +105,7 @@ def _created(answer: Answer, asked: str | None) -> Verdict:
     if answer.status != 201:  # noqa: PLR2004 - the only status that says created (FACTS 3, CONFIRMED)
         message = f"It may or may not be in Visma: the answer was {answer.status} instead of 201."
         return Verdict(status=Status.UNKNOWN, message=message, **facts)
-    location = answer.headers.get("Location")
+    location = answer.header("Location")
     number = number_of(location)
     if location is None or number is None:
         if not answer.whole:
@@ -169,7 +169,7 @@ def _job(answer: Answer) -> str | None:
     Source: FACTS 3 (CONFIRMED): `{"id", "stateLocation"}`; (REPORTED): Location.
     """
     named = _json_object(answer).get("id")
-    found = named if isinstance(named, str) and named else number_of(answer.headers.get("Location"))
+    found = named if isinstance(named, str) and named else number_of(answer.header("Location"))
     return found if found and _NUMBER.fullmatch(found) else None
 
 
