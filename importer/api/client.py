@@ -37,6 +37,10 @@ _MAX_BODY: Final = 1_000_000
 _MAX_READ: Final = 64_000_000
 #: Whatever goes wrong in an exchange means that no whole answer came; what it was decides only the words.
 _NO_ANSWER: Final = (requests.RequestException, HTTPError, http.client.HTTPException, OSError, ValueError)
+#: Answers after which another one follows; 101 is none of them, for nobody asked for another protocol.
+_INTERIM: Final = frozenset(range(100, 200)) - {http.HTTPStatus.SWITCHING_PROTOCOLS}
+#: Lines of a head, those of interim answers among them; the library allows 100 for each.
+_MOST_LINES: Final = 1000
 #: Requests that a thread keeps.
 _MOST_MADE: Final = 64
 _phase = threading.local()
@@ -85,16 +89,23 @@ class NoAnswer:
 
 
 class _StrictResponse(http.client.HTTPResponse):
-    """Refuse a response head that ends before its blank line."""
+    """Refuse a response head that ends before its blank line, and take no interim answer for the one that counts."""
 
     def begin(self) -> None:
         source = self.fp
         self.fp = _HeadLines(source)  # type: ignore[assignment]
         try:
             super().begin()
+            while self.status in _INTERIM:
+                # the library reads on after 100 only; what it left there would be the next document's answer
+                self.headers = self.msg = None  # type: ignore[assignment]
+                super().begin()
         finally:
             if self.fp is not None:
                 self.fp = source
+        if self.status == http.HTTPStatus.SWITCHING_PROTOCOLS:
+            # whatever follows is no HTTP, so that nothing more is to be read from this connection
+            self.will_close = True
 
 
 class _HeadLines:
@@ -102,13 +113,16 @@ class _HeadLines:
 
     def __init__(self, source: Any) -> None:
         self._source = source
-        self._begun = False
+        #: how many lines were
+        self._begun = 0
 
     def readline(self, limit: int = -1) -> bytes:
         line: bytes = self._source.readline(limit)
         if not line.endswith(b"\n") and (line or self._begun):
             raise http.client.IncompleteRead(line)
-        self._begun = True
+        self._begun += 1
+        if self._begun > _MOST_LINES:
+            raise http.client.HTTPException("interim answers without end")
         return line
 
     def __getattr__(self, name: str) -> Any:
