@@ -17,6 +17,13 @@ from importer.model import Status
 _VISMA_ID: Final = re.compile(r"VismaId: [0-9a-fA-F-]{8,36}\.\s*")
 _NUMBER: Final = re.compile(r"[^\s/\\?#%\x00-\x1f]{1,60}")
 _REFUSALS: Final = frozenset({400, 404, 405, 406, 410, 413, 415, 422})
+#: Names, in lower case, that tell of an error; no document of the API has one. Source: FACTS 4.1.
+_ERRORS: Final = frozenset(
+    {
+        *("message", "exceptiontype", "exceptionmessage", "exceptionfaultcode"),
+        *("error", "errors", "error_description", "detail"),
+    }
+)
 _MAX_EVIDENCE: Final = 20_000
 
 
@@ -124,7 +131,7 @@ def _created(answer: Answer, asked: str | None) -> Verdict:
 def judge_update(result: Answer | NoAnswer, *, number: str | None) -> Verdict:
     """Return what the exchange that was to update a document means.
 
-    Source: FACTS 3 (CONFIRMED): PUT answers 204; 200 is taken too, since the work is the same.
+    Source: FACTS 3 (CONFIRMED): PUT answers 204; 200 is taken too, with nothing or the document itself in its body.
     """
     if isinstance(result, NoAnswer):
         return _no_answer(result)
@@ -132,10 +139,11 @@ def judge_update(result: Answer | NoAnswer, *, number: str | None) -> Verdict:
     if judged is not None:
         return judged
     facts: dict[str, Any] = {"http_status": result.status, "evidence": _evidence(result), "number": number}
-    if result.status == 204 or (result.status == 200 and result.whole and not _is_page(result)):  # noqa: PLR2004
+    if result.status == 204 or (result.status == 200 and result.whole and _may_be_a_document(result)):  # noqa: PLR2004
         return Verdict(status=Status.ACCEPTED, message="", **facts)
     message = f"It may or may not be changed in Visma: the answer was {result.status} instead of 204."
-    return Verdict(status=Status.UNKNOWN, message=message, **facts)
+    said = error_message(result) or str(_json_object(result).get("errorinfo") or "")
+    return Verdict(status=Status.UNKNOWN, message=_with(message, said), **facts)
 
 
 def judge_action(result: Answer | NoAnswer, *, number: str | None) -> Verdict:
@@ -173,8 +181,12 @@ def _job(answer: Answer) -> str | None:
     return found if found and _NUMBER.fullmatch(found) else None
 
 
-def _is_page(answer: Answer) -> bool:
-    return answer.body.lstrip()[:1] == b"<"
+def _may_be_a_document(answer: Answer) -> bool:
+    """Tell whether a body is empty or a JSON object that tells of no error."""
+    if not answer.body.strip():
+        return True
+    told = _json_object(answer)
+    return isinstance(answer.data(), dict) and _ERRORS.isdisjoint(told) and not told.get("errorinfo")
 
 
 def number_of(location: str | None) -> str | None:
