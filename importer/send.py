@@ -93,12 +93,12 @@ class Sender:
         With `unsettled` one that is accepted may be left to it to be settled; what is left there is settled before
         this one is sent. HELD where it was claimed, and the claim taken back, since nothing may go out now.
         """
-        outcome, claimed_at, began = self.outcomes[position], self.now(), _clocks()
+        outcome, claimed_at, began = self.outcomes[position], self.now(), self.session.clocks()
         in_flight = changed(
             outcome, status=Status.UNKNOWN, message=f"{_IN_FLIGHT} {settling(document.known_as)}", sent_at=claimed_at
         )
         try:
-            server_at = self.session.server_now().isoformat()
+            server_at = self.session.server_latest().isoformat()
             looked_after = self.once_doubtful.get((self._endpoint(document).name, document.identity), 0)
             attempt = self.journal.claim(self.record, document, in_flight, claimed_at, server_at, looked_after)
         except AlreadyClaimed as error:
@@ -113,7 +113,7 @@ class Sender:
                 # nothing of it has left
                 self.journal.settle(self.record, attempt, outcome, self.now())
                 return None if free else HELD
-            slept = max(after - before for before, after in zip(began, _clocks(), strict=True)) > _FRESH_S
+            slept = max(after - before for before, after in zip(began, self.session.clocks(), strict=True)) > _FRESH_S
             verdict = _SLEPT if slept else self._exchange(document)
             if verdict.job is not None:
                 # kept before it is followed, so that a kill meanwhile does not lose it
@@ -230,8 +230,3 @@ class Sender:
             found = replace(outcome, status=Status.UNKNOWN, message=message)
         self.journal.note(self.record, found)
         return found
-
-
-def _clocks() -> tuple[float, float]:
-    """Read both clocks: one does not count while a machine sleeps, the other may be set."""
-    return time.monotonic(), time.time()

@@ -257,7 +257,7 @@ FURTHER: Final = (
     _mistake(
         "an attempt's age by two clocks",
         f"{_FOUND}test_the_age_of_an_attempt_is_by_the_servers_clock[10000]",
-        Edit(_SEND, "server_at = self.session.server_now().isoformat()", "server_at = claimed_at"),
+        Edit(_SEND, "server_at = self.session.server_latest().isoformat()", "server_at = claimed_at"),
     ),
     _mistake(
         "nothing looked up before the first write",

@@ -24,11 +24,17 @@ from importer.errors import TargetError
 _UNAUTHORIZED: Final = 401
 _PASSING: Final = frozenset({408, 500, 502, 503, 504})
 _READ_TRIES: Final = 5
+_LAST_YEAR: Final = 9999
 
 
 def ignore_wait(_seconds: float) -> bool:
     """Wait not at all; nobody stops it."""
     return False
+
+
+def read_clocks() -> tuple[float, float]:
+    """Read both clocks: one does not count while a machine sleeps, the other may be set."""
+    return time.monotonic(), time.time()
 
 
 @dataclass
@@ -40,17 +46,32 @@ class Session:
     pace: Pace = field(default_factory=lambda: Pace(mild_per_s=0.0))
     #: waits a number of seconds; true when somebody stopped the run meanwhile
     wait: Callable[[float], bool] = ignore_wait
-    #: the server's time as an answer told it, and when by our own counter
-    _server_time: tuple[datetime, float] | None = field(default=None, init=False)
+    clocks: Callable[[], tuple[float, float]] = read_clocks
+    #: the server's time as an answer told it, and when by our clocks
+    _server_time: tuple[datetime, tuple[float, float]] | None = field(default=None, init=False)
     #: as the answer told it, which is the same within a second
     _date: str = field(default="", init=False)
 
     def server_now(self) -> datetime:
-        """Return the time by the server's clock, as far as an answer has told it; else by ours."""
+        """Return the time by the server's clock, as far as an answer has told it; else by ours.
+
+        After the machine has slept it is behind until the next answer, so that nothing counts as settled too early.
+        """
+        seen, passed = self._since_told()
+        return seen + timedelta(seconds=passed[0])
+
+    def server_latest(self) -> datetime:
+        """Return the latest that it can be by the server's clock, so that what is sent now never counts as older."""
+        seen, passed = self._since_told()
+        return seen + timedelta(seconds=max(passed))
+
+    def _since_told(self) -> tuple[datetime, tuple[float, float]]:
+        """Return the server's time as it was told last, and the seconds since then by each of our clocks."""
         if self._server_time is None:
-            return datetime.now(UTC)
-        seen, at = self._server_time
-        return seen + timedelta(seconds=time.monotonic() - at)
+            return datetime.now(UTC), (0.0, 0.0)
+        seen, (counter, wall) = self._server_time
+        counted, shown = self.clocks()
+        return seen, (counted - counter, shown - wall)
 
     def _note_time(self, answer: Answer) -> None:
         text = answer.header("Date") or ""
@@ -59,7 +80,9 @@ class Session:
         self._date = text
         with suppress(ValueError, TypeError, OverflowError):
             seen = parsedate_to_datetime(text)
-            self._server_time = (seen if seen.tzinfo else seen.replace(tzinfo=UTC), time.monotonic())
+            # the last year leaves no later time
+            if seen.year < _LAST_YEAR:
+                self._server_time = (seen if seen.tzinfo else seen.replace(tzinfo=UTC), self.clocks())
 
     def turn(self, before: Callable[[], None] = lambda: None) -> bool:
         """Wait until a write may go out, doing something first; false when somebody stopped the run meanwhile."""
