@@ -18,6 +18,7 @@ from importer.api.pace import MILD_PER_S, Pace
 from importer.api.session import Session
 from importer.api.token import TokenSource
 from importer.api.verdict import error_message
+from importer.api.wait import count_in
 from importer.errors import MappingError, TargetError
 from importer.fetch import rows_of
 from importer.sandbox import Sandbox
@@ -250,30 +251,32 @@ _REFUSALS: Final = {
 
 def _answered(result: Answer, message: str, said: str) -> str:
     headers = _by_name(result)
-    wait = headers.get("retry-after") or headers.get("x-ratelimit-reset", "")
-    if result.status == 429 and wait.isdigit():  # noqa: PLR2004
-        message += f"; it starts again in {_duration(int(wait))}"
+    wait = count_in(headers.get("retry-after") or headers.get("x-ratelimit-reset", ""))
+    if result.status == 429 and wait is not None:  # noqa: PLR2004
+        message += f"; it starts again in {_duration(wait)}"
     return f"{message} ({result.status}" + (f": {said})" if said else ")")
 
 
 def _limits(target: Target, answer: Answer) -> Step:
     """Tell the four headers. Source: FACTS 2 (CONFIRMED): Reset is the seconds left, the window is an hour."""
     headers = _by_name(answer)
-    limit, remaining, reset = (headers.get(f"x-ratelimit-{name}", "") for name in ("limit", "remaining", "reset"))
-    if not remaining.isdigit():
+    limit, remaining, reset = (
+        count_in(headers.get(f"x-ratelimit-{name}", "")) for name in ("limit", "remaining", "reset")
+    )
+    if remaining is None:
         pace = "not slowed" if target.loopback else f"at most {MILD_PER_S:.0f} requests a second"
         return Step("limits", True, f"the API named no request limit; runs are {pace}")
-    again = f", all of them again in {_duration(int(reset))}" if reset.isdigit() else ""
+    again = f", all of them again in {_duration(reset)}" if reset is not None else ""
     policy = headers.get("x-ratelimit-policy", "")
     named = f" (policy {policy})" if policy else ""
-    return Step("limits", True, f"{remaining} of {limit or '?'} requests are left{again}{named}")
+    return Step("limits", True, f"{remaining} of {'?' if limit is None else limit} requests are left{again}{named}")
 
 
 def _clock(answer: Answer, clock: Callable[[], float]) -> Step:
     ours = clock()
     try:
         theirs = parsedate_to_datetime(_by_name(answer)["date"]).timestamp()
-    except (KeyError, ValueError, TypeError):
+    except (KeyError, ValueError, TypeError, OverflowError):
         return Step("clock", True, "the answer had no date to compare with")
     skew = round(ours - theirs)
     if abs(skew) <= _SKEW_S:

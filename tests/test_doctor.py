@@ -271,6 +271,20 @@ def test_a_limit_that_is_used_up_is_told_with_the_time_to_wait(tmp_path: Path) -
     assert "Another program may use the same client" in step["advice"]
 
 
+@pytest.mark.parametrize("count", ["9" * 5000, "\xb2", "-1", ""])
+def test_limits_that_make_no_sense_are_told_without_a_mistake_of_our_own(tmp_path: Path, count: str) -> None:
+    """Whatever stands in the headers, doctor ends with its steps."""
+    limits = {f"X_RateLimit_{name}": count for name in ("Limit", "Remaining", "Reset")}
+    answers = [http(401), http(200, TOKEN), http(200, b"[]", Date="Mon, 27 Jan 2025 12:00 +9999999999", **limits)]
+    with Answers(lambda number, _: answers[number]) as server:
+        folder = project(tmp_path)
+        declare(folder, server.base_url, CUSTOMER_TENANT)
+        steps = {step.name: step for step in examine(folder, "test", tmp_path / "x")}
+
+    assert steps["limits"].ok
+    assert steps["clock"].message == "the answer had no date to compare with"
+
+
 @pytest.mark.parametrize(("seconds", "ok"), [(-3600, False), (-100, True), (0, True), (100, True), (3600, False)])
 def test_a_clock_that_is_wrong_is_told(tmp_path: Path, seconds: int, ok: bool) -> None:
     """The server's Date is compared with this machine's clock."""

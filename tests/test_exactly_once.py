@@ -189,8 +189,13 @@ def test_each_answer_has_its_verdict_and_whatever_is_not_known_is_unknown(
         (http(400, rb'{"message": "Customer \u0000 is not known."}'), {"rejected"}),
         (http(400, b'{"message": ' + b"[" * 100_000), {"unknown"}),
         (http(201).replace(b"Content-Length: 0", b"Content-Length: 5, 6"), {"unknown"}),
+        (http(201, X_RateLimit_Remaining="100", X_RateLimit_Reset="9" * 400), {"accepted"}),
+        (http(201, X_RateLimit_Remaining="9" * 5000, X_RateLimit_Reset="9" * 5000), {"accepted"}),
     ],
-    ids=["redirect-url", "redirect-bytes", "location-url", "location-path", "surrogate", "nul", "deep", "lengths"],
+    ids=[
+        *("redirect-url", "redirect-bytes", "location-url", "location-path", "surrogate", "nul", "deep", "lengths"),
+        *("long reset", "long remaining"),
+    ],
 )
 def test_nonsense_in_an_answer_never_breaks_the_run(tmp_path: Path, answer: bytes, allowed: set[str]) -> None:
     """The document is settled and the next one is sent, whatever an answer holds."""

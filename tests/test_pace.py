@@ -128,6 +128,18 @@ def test_a_header_that_makes_no_sense_is_passed_over() -> None:
     assert sandbox_target("http://127.0.0.1:1", "ABC").company == "abc"
 
 
+@pytest.mark.parametrize("digits", [10, 400, 5000])
+def test_a_number_beyond_all_bounds_slows_for_an_hour_at_most(digits: int) -> None:
+    """However many digits a header has, it is reckoned with, and no window is longer than the API's."""
+    pace = Pace(mild_per_s=0.0, clock=Clock())
+    pace.observe({f"X-RateLimit-{name}": "9" * digits for name in ("Limit", "Remaining", "Reset")})
+    assert pace.delay_s(write=True) == 0.0
+    assert pace.predict_s(1000, 0.1) == pytest.approx(100)
+
+    pace.observe({"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": "9" * digits})
+    assert pace.delay_s(write=True) == 3600.0
+
+
 def test_threads_that_pace_together_lose_no_count() -> None:
     """A hundred threads take exactly what remains, less the reserve."""
     pace = Pace(clock=Clock())

@@ -10,7 +10,7 @@ from collections.abc import Mapping as Dictionary
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from importer.api.wait import is_count
+from importer.api.wait import MAX_S, count_in
 
 #: Requests a second as long as the API has not said what it allows (not published any more).
 MILD_PER_S: Final = 4.0
@@ -38,15 +38,16 @@ class Pace:
         found = {
             name.lower(): value.strip() for name, value in headers.items() if name.lower().startswith("x-ratelimit-")
         }
-        remaining, reset = found.get("x-ratelimit-remaining", ""), found.get("x-ratelimit-reset", "")
-        if not is_count(remaining):
+        limit, remaining, reset = (
+            count_in(found.get(f"x-ratelimit-{name}", "")) for name in ("limit", "remaining", "reset")
+        )
+        if remaining is None:
             return
         with self._lock:
-            limit = found.get("x-ratelimit-limit", "")
-            self.limit = int(limit) if is_count(limit) else self.limit
-            self.remaining = int(remaining)
-            if is_count(reset):
-                self._resets_at = self.clock() + int(reset)
+            self.limit = self.limit if limit is None else limit
+            self.remaining = remaining
+            if reset is not None:
+                self._resets_at = self.clock() + min(reset, MAX_S)
 
     def pause(self, seconds: float) -> None:
         """Let nobody ask anything for so long."""
