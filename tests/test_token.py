@@ -46,7 +46,7 @@ def test_a_token_is_asked_for_by_client_credentials(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("lifetime", "good_for"), [(3600, 3540), (60, 30), (90, 45), (0, 0), ("3600", 3540), (None, 0), (-5, 0)]
+    ("lifetime", "good_for"), [(3600, 3540), (60, 30), (90, 45), (0, 0), ("3600", 3540), (None, 240), (-5, 0)]
 )
 def test_a_token_is_kept_and_renewed_in_time(lifetime: object, good_for: int) -> None:
     """It is renewed a minute before its end, or at half its life where that is shorter."""
@@ -62,6 +62,18 @@ def test_a_token_is_kept_and_renewed_in_time(lifetime: object, good_for: int) ->
     assert first == "token-0"
     assert second == ("token-0" if good_for else "token-1")
     assert third == ("token-1" if good_for else "token-2")
+
+
+def test_a_token_without_a_lifetime_is_kept_for_some_minutes() -> None:
+    """Where the host leaves the lifetime out, not every request asks for another token."""
+    clock = Clock()
+    answer = http(200, b'{"access_token": "a-token", "token_type": "Bearer"}')
+    with Answers(lambda *_: answer) as server, token_source(target_at(server.base_url), clock=clock) as tokens:
+        for _ in range(9):
+            assert tokens.token() == "a-token"
+            clock.now += 30
+
+        assert tokens.asked == 2
 
 
 def test_threads_that_are_refused_together_renew_once(tmp_path: Path) -> None:

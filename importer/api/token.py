@@ -19,6 +19,8 @@ from importer.target import Target
 
 #: A token is renewed this long before it ends, so that no request meets its end.
 _MARGIN_S: Final = 60.0
+#: The lifetime of a token that came without one, short of what is usual; should it end before, a 401 renews it.
+_UNTOLD_S: Final = 300
 _TRIES: Final = 3
 _SERVER_ERROR: Final = 500
 
@@ -73,7 +75,9 @@ class TokenSource:
             raise TargetError(_refusal(target, str(error.error or ""), answer)) from None
         if not oauth.access_token:
             raise TargetError(_refusal(target, "", answer))
-        lifetime = _seconds(oauth.expires_in)
+        # oauthlib leaves out a lifetime of 0 as if none had been told
+        told = (answer.whole_object() or {}).get("expires_in") if oauth.expires_in is None else oauth.expires_in
+        lifetime = _seconds(told)
         self._token = str(oauth.access_token)
         self._ends_at = self.clock() + max(lifetime - _MARGIN_S, lifetime / 2)
 
@@ -96,9 +100,11 @@ class TokenSource:
         return result
 
 
-def _seconds(text: object) -> int:
-    """Return a lifetime in whole seconds; 0 where it is none, so that the next request asks again."""
-    found = re.match("[0-9]{1,9}", str(text))
+def _seconds(told: object) -> int:
+    """Return a lifetime in whole seconds; 0 where what was told is none, so that the next request asks again."""
+    if told is None:
+        return _UNTOLD_S
+    found = re.match("[0-9]{1,9}", str(told))
     return int(found[0]) if found else 0
 
 
