@@ -25,6 +25,7 @@ _OK: Final = 200
 _UNAUTHORIZED: Final = 401
 _FORBIDDEN: Final = 403
 _NOT_FOUND: Final = 404
+_SERVER_ERROR: Final = 500
 #: Seconds between looks at a document whose action is under way; their sum is how long it is waited for.
 _PROOF_WAITS_S: Final = (0.2, 0.4, 0.8, 1.6, 3.0, 5.0, 8.0, 10.0, 15.0, 16.0)
 
@@ -86,6 +87,11 @@ def probe(session: Session, endpoint: Endpoint) -> None:
         raise TargetError(
             "The API refuses this client (403): a licence, role or scope is missing. Ask your Visma administrator."
             f"{tail}"
+        )
+    if answer.status >= _SERVER_ERROR:
+        raise TargetError(
+            f"The API cannot be read now: it answered {answer.status}, however often it was asked. Try again later; if "
+            f"it stays like this, a proxy or a wrong base_url may be in between.{tail}"
         )
     if answer.status != _OK or not answer.body.lstrip().startswith(b"["):
         kind = "a web page" if answer.body.lstrip().startswith(b"<") else f"status {answer.status}"

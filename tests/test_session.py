@@ -4,7 +4,7 @@ import time
 from pathlib import Path
 
 import pytest
-from end_to_end import http
+from end_to_end import RawServer, created, http, import_into, invoice_rows, make_project
 from sessions import (
     CUSTOMERS,
     INVOICE,
@@ -110,6 +110,48 @@ def test_a_429_waits_and_sends_the_same_request_again(tmp_path: Path) -> None:
     assert [entry[0] for entry in log] == [429, 201, 429, 200]
     assert log[0][1:] == log[1][1:]
     assert log[2][1:] == log[3][1:]
+
+
+@pytest.mark.parametrize(
+    ("told", "waits"),
+    [
+        ({"Retry_After": "2"}, [2.0, 2.0, 2.0, 2.0]),
+        ({"Retry_After": "1"}, [1.0, 1.0, 1.0, 2.0]),
+        ({"retry_after": "9" * 400}, [75.0] * 4),
+        ({"Retry_After": "Mon, 27 Jan 2025 12:00:30 GMT", "Date": "Mon, 27 Jan 2025 12:00:00 GMT"}, [30.0] * 4),
+        ({"Retry_After": "soon"}, [0.25, 0.5, 1.0, 2.0]),
+        ({}, [0.25, 0.5, 1.0, 2.0]),
+    ],
+)
+def test_a_read_that_failed_is_tried_again_when_it_was_told_to(told: dict[str, str], waits: list[float]) -> None:
+    """A 503 names the time to wait before a read goes again; without one the waits grow, and none is endless."""
+    clock = Clock()
+    with (
+        Answers(lambda *_: http(503, **told)) as server,
+        session_with(target_at(server.base_url), tokens=False, wait=clock.wait) as session,
+    ):
+        assert status(session.read("/v1/customer")) == 503
+        assert len(server.requests) == 5
+
+    assert clock.waits == waits
+
+
+def test_a_maintenance_shorter_than_it_was_told_costs_no_run(tmp_path: Path) -> None:
+    """The run begins once the API can be read again."""
+    answered: list[float] = []
+
+    class Maintained(RawServer):
+        def _reply(self, request: bytes) -> bytes:
+            if request.startswith(b"GET ") and len(answered) < 2:
+                answered.append(time.monotonic())
+                return http(503, Retry_After="2")
+            return super()._reply(request)
+
+    project = make_project(tmp_path / "project", invoice_rows(1))
+    with Maintained(lambda *_: created("000001")) as server:
+        assert import_into(project, server.base_url).code == 0
+
+    assert answered[1] - answered[0] >= 2.0
 
 
 def test_a_stop_while_it_waits_ends_without_sending(tmp_path: Path) -> None:

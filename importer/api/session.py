@@ -18,12 +18,14 @@ from urllib.parse import quote
 from importer.api.client import Answer, Client, NoAnswer
 from importer.api.pace import Pace
 from importer.api.token import TokenSource
-from importer.api.wait import TURNED_AWAY, seconds_to_wait
+from importer.api.wait import TURNED_AWAY, retry_after_s, seconds_to_wait
 from importer.errors import TargetError
 
 _UNAUTHORIZED: Final = 401
 _PASSING: Final = frozenset({408, 500, 502, 503, 504})
 _READ_TRIES: Final = 5
+#: Seconds between two tries of a read; those of one read add up to five minutes at most.
+_MOST_BETWEEN_S: Final = 75.0
 _LAST_YEAR: Final = 9999
 
 
@@ -108,7 +110,7 @@ class Session:
                 passing = not result.final
             else:
                 passing = result.status in _PASSING or not result.whole
-            if not passing or attempt == _READ_TRIES - 1 or self.wait(0.25 * 2**attempt):
+            if not passing or attempt == _READ_TRIES - 1 or self.wait(_before_again_s(result, attempt)):
                 break
         return result
 
@@ -143,6 +145,15 @@ class Session:
                     return NoAnswer(sent=False, reason=str(error), final=True)
             else:
                 return result
+
+
+def _before_again_s(failed: Answer | NoAnswer, attempt: int) -> float:
+    """Return how long to wait before a read that failed is tried again: longer each time, and as long as it was told.
+
+    Units: seconds.
+    """
+    told = retry_after_s(failed) if isinstance(failed, Answer) else None
+    return max(0.25 * (1 << attempt), min(told or 0.0, _MOST_BETWEEN_S))
 
 
 def _bearer(token: Any) -> dict[str, str]:

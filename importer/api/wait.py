@@ -1,5 +1,6 @@
 """Read from an answer how long the API wants us to wait."""
 
+from contextlib import suppress
 from email.utils import parsedate_to_datetime
 from typing import Final
 
@@ -24,23 +25,28 @@ def count_in(text: str) -> int | None:
     return int(text) if len(text) <= _DIGITS else 10**_DIGITS - 1
 
 
-def seconds_to_wait(answer: Answer) -> float:
-    """Return how long to wait before the same request.
+def retry_after_s(answer: Answer) -> float | None:
+    """Return how long an answer says to wait before the same request; None where it does not.
 
-    Units: seconds. Source: FACTS 2 (CONFIRMED): Retry-After is whole seconds, X-RateLimit-Reset seconds left.
+    Units: seconds. Source: FACTS 2 (CONFIRMED): Retry-After is whole seconds; a date counts by the server's own clock.
+    """
+    after, date = ((answer.header(name) or "").strip() for name in ("Retry-After", "Date"))
+    seconds: float | None = count_in(after)
+    if seconds is None and after and date:
+        with suppress(ValueError, TypeError, OverflowError):
+            seconds = (parsedate_to_datetime(after) - parsedate_to_datetime(date)).total_seconds()
+    return None if seconds is None else min(max(seconds, 0.0), MAX_S)
+
+
+def seconds_to_wait(answer: Answer) -> float:
+    """Return how long to wait before a request that was turned away is sent again.
+
+    Units: seconds. Source: FACTS 2 (CONFIRMED): X-RateLimit-Reset is the seconds left.
     """
     if answer.status == _TOO_EARLY:
         return 1.0
-    by_name = {name.lower(): value.strip() for name, value in answer.headers.items()}
-    after = by_name.get("retry-after", "")
-    if after and count_in(after) is None and "date" in by_name:
-        try:
-            delta = parsedate_to_datetime(after) - parsedate_to_datetime(by_name["date"])
-        except (ValueError, TypeError, OverflowError):
-            return _DEFAULT_S
-        return min(max(delta.total_seconds(), 0.0), MAX_S)
-    for text in (after, by_name.get("x-ratelimit-reset", "")):
-        seconds = count_in(text)
-        if seconds is not None:
-            return min(seconds, MAX_S)
-    return _DEFAULT_S
+    after = retry_after_s(answer)
+    if after is not None:
+        return after
+    reset = count_in((answer.header("X-RateLimit-Reset") or "").strip())
+    return _DEFAULT_S if reset is None else min(reset, MAX_S)
