@@ -8,6 +8,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import openpyxl
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -30,6 +31,17 @@ def test_formulas_leave_as_their_values(tmp_path: Path) -> None:
     edit_xml(file, SHEET, '<c r="B3" t="inlineStr">.*?</c>', '<c r="B3" t="b"><f ca="1">TRUE()</f><v>1</v></c>')
     quick, _ = both(file, OUTCOMES)
     assert rows_of(quick) == rows_of(file)
+
+
+@pytest.mark.parametrize(
+    ("kind", "result"), [("", "<v>0</v>"), ("", "<v>0.0</v>"), ("", "<v>0E0</v>"), ("str", "<v>0</v>"), ("str", "")]
+)
+def test_a_result_that_waits_to_be_calculated_stays_a_formula(kind: str, result: str, tmp_path: Path) -> None:
+    """However a program writes that it calculated nothing, the report gives neither 0 nor a blank for it."""
+    file = make_workbook(tmp_path)
+    edit_xml(file, SHEET, ' t="n"><v>75</v>', f' t="{kind or "n"}"><f>70+5</f>{result}')
+    for report in both(file, OUTCOMES, streamed=False):
+        assert openpyxl.load_workbook(report)["Invoices"]["C4"].value == "=70+5"
 
 
 @pytest.mark.parametrize(

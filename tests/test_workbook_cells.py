@@ -26,7 +26,8 @@ STRINGS = "xl/sharedStrings.xml"
         ("<c><f>1+1</f></c>", "not_calculated"),
         ("<c r='B2'><f>1+1</f><v>2</v></c>", Decimal(2)),
         ("<c r='B2' t='str'><f>\"\"</f><v></v></c>", None),
-        ("<c r='B2' t='str'><f>\"\"</f></c>", None),
+        ("<c r='B2' t='str'><f>\"\"</f><v/></c>", None),
+        ("<c r='B2' t='str'><f>\"\"</f></c>", "not_calculated"),
         ("<c r='B2' t='str'><f>A1</f><v>0101</v></c>", "0101"),
         ("<c r='B2' t='b'><f>1=1</f><v>1</v></c>", True),
         ("<c r='B2' t='e'><f>1/0</f><v>#DIV/0!</v></c>", "error_cell"),
@@ -91,6 +92,26 @@ def test_a_zero_that_waits_to_be_calculated_is_not_believed(make_workbook: Any, 
     assert column(sheet, "No") == {2: Decimal(0)}
     rewrite(file, "xl/workbook.xml", lambda text: text.replace(' fullCalcOnLoad="1"', ""))
     assert column(read(file), "B") == {2: Decimal(0) if result == "<v>0</v>" else expected}
+
+
+@pytest.mark.parametrize(
+    ("cell", "calculated"),
+    [
+        ("<c r='B2' t='n'><f>A2*100</f><v>0.0</v></c>", Decimal(0)),
+        ("<c r='B2'><f>A2*100</f><v>0E0</v></c>", Decimal(0)),
+        ("<c r='B2'><f>A2*100</f><v>-0.00</v></c>", Decimal(0)),
+        ("<c r='B2' t='str'><f>A2*100</f><v>0</v></c>", "0"),
+    ],
+)
+def test_a_zero_that_waits_is_a_zero_however_it_is_written(make_workbook: Any, cell: str, calculated: Any) -> None:
+    """Apache POI streams 0.0 for each result, PhpSpreadsheet a text of 0; nothing but Excel's own 0 is an amount."""
+    file = make_workbook([["No", "B"]])
+    with_rows(file, f"<row r='2'><c r='A2'><v>3.0</v></c>{cell}</row><row r='3'><c r='A3'><v>0.0</v></c></row>")
+
+    assert column(read(file), "B") == {2: "not_calculated", 3: None}
+    assert column(read(file), "No") == {2: Decimal(3), 3: Decimal(0)}
+    rewrite(file, "xl/workbook.xml", lambda text: text.replace(' fullCalcOnLoad="1"', ""))
+    assert column(read(file), "B") == {2: calculated, 3: None}
 
 
 def test_what_no_formula_of_an_area_calculated_is_never_a_blank(make_workbook: Any) -> None:

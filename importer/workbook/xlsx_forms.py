@@ -12,7 +12,7 @@ from typing import Any, Final
 from importer.model import CellValue
 from importer.values import cell_value, exact, exact_text
 from importer.workbook.sheet import Cell
-from importer.workbook.xlsx_parts import PLAIN_TEXT, Root, plain
+from importer.workbook.xlsx_parts import PLAIN_TEXT, Root, is_zero, plain
 from importer.workbook.xlsx_walk import CELL, TEXT, VALUE, Walk, unescape
 
 #: Stands for a cell that a row does not hold; equal to a blank one, but not the same.
@@ -38,7 +38,8 @@ _CONTENTS: Final = (
     ("><@v>([^<]*)</@v></@c>", "><@v>{}</@v></@c>"),
     ("><@v ?/></@c>()", "><@v></@v></@c>"),
     (f">{_FORMULA}<@v>([^<]*)</@v></@c>", "><@f/><@v>{}</@v></@c>"),
-    (f">{_FORMULA}(?:<@v ?/>)?</@c>()", "><@f/></@c>"),
+    (f">{_FORMULA}<@v ?/></@c>()", "><@f/><@v></@v></@c>"),
+    (f">{_FORMULA}</@c>()", "><@f/></@c>"),
     ("><@is><@t>([^<]*)</@t></@is></@c>", "><@is><@t>{}</@t></@is></@c>"),
     ('><@is><@t xml:space="preserve">([^<]*)</@t></@is></@c>', "><@is><@t>{}</@t></@is></@c>"),
     ("><@is><@t ?/></@is></@c>()", "><@is><@t></@t></@is></@c>"),
@@ -91,7 +92,7 @@ class Form(dict[str | None, Cell]):
         if text is None:
             return self._walk.lone_cell(self._parsed(raw))
         # the same as the walk does, for what most cells hold; a 0 may be the result of a formula that waits for it
-        if text not in {"", "0"}:
+        if text and not is_zero(text):
             if self._texts:
                 return cell_value(unescape(text)), None
             if self._number and _is_decimal(text):

@@ -14,11 +14,14 @@ MAIN: Final = "{http://schemas.openxmlformats.org/spreadsheetml/2006/main}"
 CHUNK: Final = 1 << 20
 #: How large a piece may become before what ends it is found.
 MAX_PIECE: Final = 32 * CHUNK
+#: A number that is 0, in any way that programs write it: `0`, `0.0`, `0E0`.
+ZERO: Final = r"\s*[-+]?(?:0+(?:\.0*)?|\.0+)(?:[eE][-+]?[0-9]+)?\s*"
 _ENTITY: Final = r"&(?:amp|lt|gt|quot|apos);"
 #: Characters that an XML parser gives as they stand; a line end may be `\\n` only.
 _PLAIN: Final = r"[^<>&\x00-\x08\x0b-\x1f\ufffe\uffff]"
 PLAIN_TEXT: Final = rf"{_PLAIN}*(?:{_ENTITY}{_PLAIN}*)*"
 _is_plain_text: Final = re.compile(PLAIN_TEXT).fullmatch
+is_zero: Final = re.compile(ZERO).fullmatch
 _DECLARED: Final = re.compile(
     rb"(?:\xef\xbb\xbf)?(?:<\?xml version=[\"']1\.0[\"'](?: encoding=[\"'][Uu][Tt][Ff]-8[\"'])?"
     rb"(?: standalone=[\"'](?:yes|no)[\"'])? ?\?>)?\s*"

@@ -13,7 +13,7 @@ from typing import IO, Any, Final
 from importer.values import cell_value, exact_text
 from importer.workbook.serial import error_cell, not_calculated
 from importer.workbook.sheet import EMPTY, Cell
-from importer.workbook.xlsx_parts import MAIN
+from importer.workbook.xlsx_parts import MAIN, is_zero
 
 SHEET: Final = f"{MAIN}worksheet"
 ROWS: Final = f"{MAIN}sheetData"
@@ -107,7 +107,7 @@ class Walk:
         return style in self.parser.date_formats
 
     def _cell(self, node: Any, row: int, column: int, found: dict[str, Any]) -> Cell:
-        value, text = found["value"], ""
+        value, text = found["value"], None
         formula = bool(self.areas) and self._in_area(row, column)
         for part in node:
             if part.tag == VALUE:
@@ -115,9 +115,10 @@ class Walk:
             elif part.tag == _FORMULA:
                 formula = True
                 self._take_area(part)
-        if formula and (value is None or (self.zeros_doubtful and text == "0")):
-            # Excel writes t="str" beside an empty text that was calculated
-            return EMPTY if node.get("t") == "str" else (not_calculated(), None)
+        if formula and (value is None or (self.zeros_doubtful and is_zero(text or ""))):
+            # Excel and LibreOffice write t="str" and an empty result for an empty text that was calculated; t="str"
+            # without any result, or with 0 for one, comes from programs that calculate nothing
+            return EMPTY if text == "" and node.get("t") == "str" else (not_calculated(), None)
         if found["data_type"] == "e":
             return error_cell(str(value or "of its formula")), None
         if value is None or isinstance(value, bool):
@@ -126,7 +127,7 @@ class Walk:
             return cell_value(unescape(value)), None
         form = self.format(found["style_id"])
         if isinstance(value, float):
-            return exact_text(Decimal(text)), form
+            return exact_text(Decimal(text or "")), form
         return cell_value(value, form), form
 
     def _take_area(self, formula: Any) -> None:

@@ -8,6 +8,7 @@ from typing import IO, Final
 from openpyxl.utils import range_boundaries
 
 from importer.report.streamed.row_pattern import NotUnderstood, column_of
+from importer.workbook.xlsx_parts import ZERO
 
 #: How much is read at once, in bytes.
 CHUNK: Final = 1 << 18
@@ -23,7 +24,7 @@ _DIMENSION: Final = re.compile(rb'<dimension ref="([A-Z0-9:]+)"')
 _FORMULA: Final = re.compile(rb"<f(?: [^<>]*)?(?:/>|>[^<]*</f>)(?=<v)")
 #: Cells beside these may hold a part of their result; openpyxl and the reader tell which.
 _SEVERAL: Final = re.compile(rb'<f [^<>]*\bt="(?:array|dataTable)"')
-_ZERO: Final = re.compile(rb"<f(?: [^<>]*)?(?:/>|>[^<]*</f>)<v>0</v>")
+_ZERO: Final = re.compile(rb"<f(?: [^<>]*)?(?:/>|>[^<]*</f>)<v(?: [^<>]*)?>" + ZERO.encode() + rb"</v>")
 _CALCULATED: Final = re.compile(
     rb'(<c r="[A-Z]{1,3}[0-9]+"(?: s="[0-9]+")?) t="str"(?: xml:space="preserve")?'
     rb'(?: ?/>|></c>|><v(?: xml:space="preserve")?(?:/>|>([^<]*)</v>)</c>)'
