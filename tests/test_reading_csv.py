@@ -122,6 +122,46 @@ def test_c29_a_quotation_mark_that_does_not_close_is_told_by_its_line(tmp_path: 
 
 
 @pytest.mark.parametrize(
+    ("text", "lines"),
+    [
+        ('No;Text;Qty\n1;"Skjerm;1\n2;Kabel;2\n3;Skjerm 27";3\n4;Mus;4\n', "line 2: .* ends in line 4"),
+        ('No;Text;Qty\n1;x;1\n2;"Skjerm;1\n3;Skjerm 27";3\n', "line 3: .* ends in line 4"),
+        ('No;Text;Qty\n1;"a\nb";1\n2;"Skjerm;1\n\n3;;\n4;Skjerm 27";3\n', "line 4: .* ends in line 7"),
+        ('No,Text,Note,Qty\r\n1,"Skjerm,"x, y",1\r\n2,Rør 3/4",,2\r\n', "line 2: a quotation mark"),
+        ('No\tText\tQty\r1\t"Skjerm\t1\r2\tSkjerm 27"\t3\r', "line 2: .* ends in line 3"),
+        ('No;Text;Qty;\n1;"Skjerm;1\n2;Skjerm 27";3\n', "line 2: .* ends in line 3"),
+    ],
+)
+def test_c29_rows_within_one_cell_are_told_by_their_lines(tmp_path: Path, text: str, lines: str) -> None:
+    """C29: two stray quotation marks would make one cell of the rows between them, and nobody would miss the rows."""
+    with pytest.raises(WorkbookError, match=rf"'rader\.csv', {lines}"):
+        read(write(tmp_path, text))
+
+
+@pytest.mark.parametrize(
+    ("text", "notes"),
+    [
+        ('No;Adr;By\n1;"Storgata 1\r\n0150 Oslo";x\n', 0),
+        ('Adr;No;By\n"Storgata 1\r\n0150 Oslo";1;x\n', 0),
+        ('No;By;Adr\n1;x;"Storgata 1\r\n0150 Oslo"\n', 0),
+        ('No,By,Text\n1,x,"Hei, Kari\ntakk"\n', 0),
+        ('Text\n"Hei\ntakk"\n', 0),
+        ('No,By,Text\n1,x,"Hei\ntakk for kaffe, te, kake"\n', 1),
+        ('No,By,Text\n1,x,"Hei\nder, her, og der, og her\ntakk"\n', 1),
+        ('No;Text\n1;"Hei\n2;takk"\n', 1),
+    ],
+)
+def test_c28_a_text_of_several_lines_is_read_with_a_note_where_it_looks_like_rows(
+    tmp_path: Path, text: str, notes: int
+) -> None:
+    """C28, C29: addresses and letters have line breaks; only what holds as many cells as a row is pointed out."""
+    sheet = read(write(tmp_path, text))
+
+    assert len(sheet.rows) == 1
+    assert [note.startswith("Lines 2 to ") for note in sheet.notes] == [True] * notes
+
+
+@pytest.mark.parametrize(
     ("text", "words"),
     [
         ("No;A;B\n1;x;y\n2;x;y;\n", r"line 3: 4 cells, but the header has 3 \(delimiter: semicolon\)"),

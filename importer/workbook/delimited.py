@@ -25,6 +25,7 @@ _SEPARATOR_LINE: Final = re.compile(r"sep=(.)\r?\n?", re.IGNORECASE)
 _MAX_TITLE: Final = 31
 _FORMULA_TEXT: Final = re.compile(r'="((?:[^"]|"")*)"', re.DOTALL)
 _TOO_NARROW: Final = re.compile("#{3,}")
+_LINE_END: Final = re.compile(r"\r\n?|\n")
 #: How Excel writes the errors of cells in the languages of the North and in German.
 _LOCAL_ERRORS: Final = frozenset(
     {
@@ -40,19 +41,23 @@ _WORDS: Final = {"tab": "\t", "\\t": "\t"}
 _TRIED: Final = 2_000
 #: How many texts are remembered.
 _REMEMBERED: Final = 100_000
+#: A row of so few cells is not told from a line of a text.
+_FEW: Final = 2
 #: A record with the line it begins in, 1-based.
 _Record = tuple[int, list[str]]
 
 
 class _Texts(dict[str, str]):
-    """Hold each text of a file once, as far as it stands again soon; note whether any may be a formula."""
+    """Hold each text of a file once, as far as it stands again soon; note whether any may be a formula or has lines."""
 
     formulas = False
+    lines = False
 
     def __missing__(self, text: str) -> str:
         if len(self) > _REMEMBERED:
             self.clear()
         self.formulas = self.formulas or text.startswith("=")
+        self.lines = self.lines or "\n" in text or "\r" in text
         self[text] = text
         return text
 
@@ -92,14 +97,17 @@ class TextBook:
         records = [
             (line, list(map(texts.__getitem__, cells))) for line, cells in self._records(str(self.layout.delimiter))
         ]
-        self._refuse_ragged(records)
+        wanted, below = self._below_header(records)
+        self._refuse_ragged(wanted, below)
+        notes = list(self._notes)
+        if texts.lines:
+            notes += self._swallowed(wanted, below)
         values = _Values()
         rows = (
             (number, list(map(values.__getitem__, cells)))
             for number, (_line, cells) in enumerate(records, start=1)
             if any(cells)
         )
-        notes = list(self._notes)
         quoted = texts.formulas and sum(_is_formula(cell) for _line, cells in records for cell in cells)
         if quoted:
             notes.append(
@@ -162,26 +170,69 @@ class TextBook:
             counts = [count for count in counts if count == usual]
         return counts or [0], whole
 
-    def _refuse_ragged(self, records: Sequence[_Record]) -> None:
+    def _below_header(self, records: Sequence[_Record]) -> tuple[int, Sequence[_Record]]:
+        """Return how many cells a row has, and the records that are rows; none where no row holds headers."""
         if self._header_row is None or self._header_row > len(records):
-            return
+            return 0, ()
         header = records[self._header_row - 1][1]
         below = [(line, cells) for line, cells in records[self._header_row :] if any(cells)]
         named = max((spot for spot, cell in enumerate(header, start=1) if cell.strip()), default=0)
+        if not named:
+            return 0, ()
         # a header may end with delimiters that no line below it has
-        wanted = named if below and all(len(cells) == named for _line, cells in below) else len(header)
+        return (named if below and all(len(cells) == named for _line, cells in below) else len(header)), below
+
+    def _refuse_ragged(self, wanted: int, below: Sequence[_Record]) -> None:
         wrong = [(line, cells) for line, cells in below if len(cells) != wanted]
-        if not wrong or not named:
+        if not wrong:
             return
         line, cells = wrong[0]
         more = f" So it is in {len(wrong)} lines." if len(wrong) > 1 else ""
-        delimiter = DELIMITERS.get(str(self.layout.delimiter), repr(self.layout.delimiter))
+        delimiter = self._delimiter_name()
         raise WorkbookError(
             f"{self._name!r}, line {line}: {_counted(len(cells))}, but the header has {wanted} (delimiter: "
             f"{delimiter}).{more} Put cells that hold a {delimiter} in quotation marks, or correct the line: none is "
             "moved or left out. If the headers stand in another row, or the delimiter is another, say so in the "
             "mapping: workbook: header_row, delimiter."
         )
+
+    def _swallowed(self, wanted: int, below: Sequence[_Record]) -> Iterator[str]:
+        """Yield a note where two stray quotation marks may have made one cell of several rows.
+
+        Raises: WorkbookError where each line of such a record is a row by itself.
+        """
+        if wanted < _FEW:
+            return
+        delimiter, name = str(self.layout.delimiter), self._delimiter_name()
+        # in sentences a blank stands behind a comma, in rows none
+        tight = re.compile(re.escape(delimiter) + "(?! )")
+        doubtful: list[tuple[int, int]] = []
+        for line, cells in below:
+            texts = [cell if "\n" in cell or "\r" in cell else "" for cell in cells]
+            if not any(texts):
+                continue
+            lines = _LINE_END.split(delimiter.join(texts))
+            last = line + len(lines) - 1
+            if wanted > _FEW and all(len(tight.findall(text)) == wanted - 1 for text in lines if text.strip()):
+                raise WorkbookError(
+                    f"{self._name!r}, line {line}: a quotation mark opens a cell there that ends in line {last}, but "
+                    f"each of these lines has {wanted} cells by itself, as the header has. If they are several rows, "
+                    "delete the quotation mark that is too many in the first of them; if they are one row, take the "
+                    f"line breaks or each {name} out of its text."
+                )
+            if any(text.count(delimiter) >= wanted - 1 for cell in texts for text in _LINE_END.split(cell)):
+                doubtful.append((line, last))
+        if doubtful:
+            more = f" So it is in {len(doubtful)} rows." if len(doubtful) > 1 else ""
+            line, last = doubtful[0]
+            yield (
+                f"Lines {line} to {last} of the file were read as one row: a cell in quotation marks holds a line with "
+                f"as many cells (delimiter: {name}) as a row has.{more} If rows are missing, a quotation mark too many "
+                "stands in the first of these lines: delete it."
+            )
+
+    def _delimiter_name(self) -> str:
+        return DELIMITERS.get(str(self.layout.delimiter), repr(self.layout.delimiter))
 
 
 @contextmanager
