@@ -10,6 +10,8 @@ from typing import Any
 
 import openpyxl
 import pytest
+from openpyxl.cell.rich_text import CellRichText, TextBlock
+from openpyxl.cell.text import InlineFont
 from openpyxl.comments import Comment
 from openpyxl.formatting.rule import CellIsRule
 from openpyxl.styles import Alignment, Border, Font, PatternFill, Side
@@ -207,6 +209,37 @@ def test_a_report_that_excel_saved_is_the_same(tmp_path: Path) -> None:
     quick, _ = both(share_texts(first), [told(row, message="short") for row in (2, 3, 4, 5)], run_id="second")
     assert rows_of(quick) == rows_of(share_texts(tmp_path / "invoices.xlsx"))
     assert openpyxl.load_workbook(quick)["Invoices"].row_dimensions[4].height is None
+
+
+@pytest.mark.parametrize("shared", [True, False])
+def test_texts_that_look_like_escapes_leave_as_they_came(shared: bool, tmp_path: Path) -> None:
+    """SharePoint calls a column `Kunde_x0020_navn`: typed so, in a header, a table, in two fonts, it stays so."""
+    rows = (
+        (*ROWS[0][:4], "Kunde_x005F_x0020_navn"),
+        ("1001", "0101", 1, None, "Order_x005F_x0020_1"),
+        ("1002", "_x005F_x005F_x0041_", 2, None, CellRichText("a_x005F_x0041_", TextBlock(InlineFont(b=True), "b"))),
+        ("1003", "x005F_", 3, None, "a_x000A_b"),
+    )
+
+    def edit(sheet: Any) -> None:
+        sheet["A2"].comment = Comment("_x005F_x0041_", "me")
+        sheet.add_table(Table(displayName="Rows", ref="A1:E4"))
+        sheet.parent.create_sheet("Notes").append(["Order_x005F_x0020_2", "_x0041_"])
+
+    file = make_workbook(tmp_path, edit, rows)
+    before = share_texts(file) if shared else file
+    values = [row.cells for row in read(before, sheet="Invoices").rows]
+    assert [cells[4] for cells in values] == ["Order_x0020_1", "a_x0041_b", "a\nb"]
+    for report in both(before, [wrong(3, "Kunde_x0020_navn"), told(4)], streamed=shared):
+        sheet, notes = read(report, sheet="Invoices"), read(report, sheet="Notes")
+        assert [row.cells[:5] for row in sheet.rows] == values
+        assert sheet.headers[4] == "Kunde_x0020_navn"
+        assert notes.headers == ("Order_x0020_2", "A")
+        book = openpyxl.load_workbook(report)["Invoices"]
+        assert book["A2"].comment.text == "_x005F_x0041_"
+        assert book["E3"].comment.text.endswith("Kunde_x005F_x0020_navn is not right.")
+        with zipfile.ZipFile(report) as archive:
+            assert b'name="Kunde_x005F_x0020_navn"' in archive.read("xl/tables/table1.xml")
 
 
 def test_a_strict_workbook_gets_the_same_report(tmp_path: Path) -> None:

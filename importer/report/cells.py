@@ -11,6 +11,7 @@ from zipfile import ZIP_DEFLATED, ZipFile
 from openpyxl.writer.excel import ExcelWriter
 
 from importer.values import clean_header
+from importer.workbook.xlsx_walk import unescape
 
 #: How many UTF-16 units Excel holds in a cell.
 _LIMIT: Final = 32_767
@@ -43,8 +44,12 @@ def writable(text: str) -> str:
     if text.isascii() and text.isprintable() and "_x" not in text and len(text) <= _LIMIT:
         return text
     legal = _UNWRITABLE.sub("\ufffd", text.replace("\r\n", "\n").replace("\r", "\n"))
-    # Excel reads _x0041_ as the letter A; _x005F_ stands for the underscore itself.
-    return _ESCAPE.sub("_x005F_", _cut(legal))
+    return escaped(_cut(legal))
+
+
+def escaped(text: str) -> str:
+    """Return a text as the XML of a workbook holds it: Excel reads `_x0041_` as the letter A, `_x005F_` as `_`."""
+    return _ESCAPE.sub("_x005F_", text)
 
 
 def _cut(text: str) -> str:
@@ -62,7 +67,7 @@ def text_element(text: str) -> str:
 
 def heading(value: object) -> str:
     """Return a header cell's text as the reader of workbooks compares it."""
-    return "" if value is None else clean_header(str(value))
+    return "" if value is None else clean_header(unescape(str(value)))
 
 
 def save(book: Any, file: Path | IO[bytes], compression: int = ZIP_DEFLATED) -> None:

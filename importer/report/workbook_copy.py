@@ -17,6 +17,7 @@ from openpyxl.cell.cell import MergedCell
 from importer.errors import WorkbookError
 from importer.model import Fault, RunRecord
 from importer.report import workbook_made
+from importer.report.cells import escaped
 from importer.report.streamed.package import put_together
 from importer.report.streamed.reader import ExactReader, Streamed
 from importer.workbook import (
@@ -81,6 +82,7 @@ def _copied(file: Path, record: RunRecord, least: int | None) -> Copy:
     reader = _read(file, record, least, data_only=True)
     book, streamed = reader.wb, reader.streamed
     _keep_digits(book)
+    _keep_names(book)
     if not streamed.sheets or streamed.doubtful or any(_linked(sheet, streamed) for sheet in book.worksheets):
         with open_xlsx(file, record.workbook_name) as source:
             _keep_faults(book, file, source, record, streamed)
@@ -181,6 +183,14 @@ def _blank_links(book: Any, stream: Any, streamed: Streamed) -> None:
                     suspects.pop((number, spot), None)
         for cell in suspects.values():
             cell.value = None
+
+
+def _keep_names(book: Any) -> None:
+    """Escape the names of columns in tables again, which are to be the texts of their headers."""
+    for sheet in book.worksheets:
+        for table in sheet.tables.values():
+            for column in table.tableColumns:
+                column.name = escaped(column.name)
 
 
 def _keep_digits(book: Any) -> None:

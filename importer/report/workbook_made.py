@@ -18,7 +18,7 @@ from typing import Any, Final
 from importer.errors import WorkbookError
 from importer.jsontext import plain
 from importer.model import CellValue, Fault, RunRecord
-from importer.report.cells import put_text
+from importer.report.cells import escaped, put_text
 from importer.report.checked import CheckRecord
 from importer.report.streamed.made_rows import spool
 from importer.report.streamed.package import Rest
@@ -26,7 +26,6 @@ from importer.workbook import LAST_ROW, UNREADABLE, Cell, Table, kept_layout, op
 
 #: How many characters a cell of Excel holds.
 _MAX_TEXT: Final = 32_767
-_ESCAPE: Final = re.compile("_(?=x[0-9A-Fa-f]{4}_)")
 _CONTROL: Final = re.compile("[\x00-\x08\x0b-\x1f\ufffe\uffff]")
 #: Errors that a cell of Excel can hold.
 _ERRORS: Final = {"#NULL!", "#DIV/0!", "#VALUE!", "#REF!", "#NAME?", "#NUM!", "#N/A"}
@@ -132,7 +131,7 @@ def _put_text(cell: Any, text: str) -> None:
         return
     put_text(cell, text)
     # characters that XML has no place for, and line ends that it would change, as Excel writes them
-    cell._value = _CONTROL.sub(lambda found: f"_x{ord(found[0]):04X}_", _ESCAPE.sub("_x005F_", text))
+    cell._value = _CONTROL.sub(lambda found: f"_x{ord(found[0]):04X}_", escaped(text))
     cell.number_format = "@"
 
 
