@@ -33,8 +33,8 @@ _CENTS_LOST: Final = 10**13
 _GENERAL_DIGITS: Final = 11
 _FIRST_EXCEL_DAY: Final = date(1900, 3, 1)
 _SHORTENED: Final = re.compile(r"[0-9](?:[.,][0-9]+)?[eE]\+[0-9]{2,3}")
-#: Control characters but tab and line breaks, and halves of characters.
-_UNSENDABLE: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
+#: Control characters but tab and line breaks, of which U+0085 is one, and halves of characters.
+_UNSENDABLE: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff]")
 _ROUNDINGS: Final = {"half_up": ROUND_HALF_UP, "half_even": ROUND_HALF_EVEN}
 
 

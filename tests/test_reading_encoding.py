@@ -122,6 +122,9 @@ def test_c26_utf_16_without_a_mark_is_read_when_it_is_declared(tmp_path: Path) -
         ("50â‚¬", "50€"),
         ("pris\u00c2\u00a0100", "pris\u00a0100"),
         ("Kj√∏pesenter", "Kjøpesenter"),
+        ("pris\x965\x80", "pris–5€"),
+        ("mer\x85", "mer…"),
+        ("\u00c3\x98rje", "Ørje"),
     ],
 )
 def test_c26_letters_that_were_spoilt_before_are_told(
@@ -134,6 +137,18 @@ def test_c26_letters_that_were_spoilt_before_are_told(
     ):
         assert len(sheet.notes) == 1
         assert f"{spoilt!r} (meant: {meant!r}?) in row 2" in sheet.notes[0]
+
+
+@pytest.mark.parametrize("declared", ["iso-8859-1", "latin-1", "ISO-8859-15"])
+@pytest.mark.parametrize("text", ["pris – 5 €", "“x”", "mer…"])
+def test_c26_text_of_windows_is_not_read_as_iso_8859(tmp_path: Path, declared: str, text: str) -> None:
+    """C26: its dashes and quotation marks would go out as control characters that nobody sees; the advice works."""
+    file = write(tmp_path, f"No;Navn\n1;Ås\n2;{text}\n", encoding="cp1252")
+
+    with pytest.raises(WorkbookError, match=rf"'rader\.csv' is not {declared} throughout: line 3 .* encoding: cp1252"):
+        read(file, encoding=declared)
+    assert cells(read(file, encoding="cp1252")) == [["1", "Ås"], ["2", text]]
+    assert cells(read(write(tmp_path, NAMES, encoding=declared), encoding=declared)) == ROWS
 
 
 @pytest.mark.parametrize("text", ["Ålesund", "JOÃO", "Â", "âne", "√16", "Åse – Ås", "São", "Ã", "Ærlig Ål"])

@@ -205,11 +205,11 @@ def test_a_blank_is_absent(blank: str | None, kind: Kind) -> None:
     assert field(blank, kind) is ABSENT
 
 
-@pytest.mark.parametrize("char", ["\x00", "\x07", "\x1b", "\x7f", "\ud800"])
+@pytest.mark.parametrize("char", ["\x00", "\x07", "\x1b", "\x7f", "\x80", "\x84", "\x86", "\x9f", "\ud800"])
 def test_a_control_character_is_refused(char: str) -> None:
     """What cannot be typed or sent is a problem; tabs and line breaks are text."""
     assert code(field(f"A{char}B", Kind.TEXT)) == "control_character"
-    assert field("A\t\r\nB", Kind.TEXT) == "A\t\r\nB"
+    assert field("A\t\r\n\x85B", Kind.TEXT) == "A\t\r\n\x85B"
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,8 @@ LEGACY: Final = {"cp1252": "Windows", "mac_roman": "old Apple", "cp865": "DOS", 
 #: letters of our languages with what each speaks for an encoding: their own more than those of their guests
 _LETTERS: Final = {**dict.fromkeys("éèêëáàâíìóòôúùñçÉÈÁÀÓÍÚÑÇ", 1), **dict.fromkeys("æøåäöüßÆØÅÄÖÜ", 3)}
 _NEUTRAL: Final = frozenset("\u00a0–—‘’“”«»€£§°½²³´·×…•®©™‰šžŠŽ")
+#: Bytes that are letters and marks in Windows, but none in any part of ISO 8859, where they are control characters.
+_CONTROL: Final = re.compile("[\x80-\x9f]")
 _SAMPLE: Final = 200_000
 _EXAMPLES: Final = 3
 
@@ -60,7 +62,20 @@ def _declared(name: str, data: bytes, declared: str, marked: str | None) -> str:
     text = _strictly(name, data, marked if marked == "utf-8-sig" else known.name)
     if "\x00" in text:
         _refuse_nul(name, data)
+    if known.name.startswith("iso8859"):
+        _refuse_windows(name, text, declared)
     return text.removeprefix("\ufeff")
+
+
+def _refuse_windows(name: str, text: str, declared: str) -> None:
+    found = _CONTROL.search(text)
+    if found:
+        line = text.count("\n", 0, found.start()) + 1
+        raise WorkbookError(
+            f"{name!r} is not {declared} throughout: line {line} holds the byte 0x{ord(found[0]):02X}, which is an "
+            "invisible control character there. Windows writes dashes, quotation marks and € so: say in the mapping "
+            "workbook: encoding: cp1252."
+        )
 
 
 def _strictly(name: str, data: bytes, encoding: str) -> str:

@@ -10,7 +10,10 @@ _TAIL: Final = bytes(range(0x80, 0xC0))
 #: what the bytes behind the first of a letter in UTF-8 look like in another encoding
 _WINDOWS: Final = re.escape(_TAIL.decode("cp1252", "ignore")) + "\\x80-\\x9f"
 _MAC: Final = re.escape(_TAIL.decode("mac_roman"))
-_SPOILT: Final = re.compile(f"[ÃÂ][{_WINDOWS}]|â[€‚][{_WINDOWS}]|√[{_MAC}]|\ufffd")
+_SPOILT: Final = re.compile(f"[ÃÂ][{_WINDOWS}]|â[€‚][{_WINDOWS}]|√[{_MAC}]|[\x80-\x9f\ufffd]")
+#: In which encoding such texts were read, and in which they were written.
+_WAYS: Final = (("cp1252", "utf-8"), ("latin-1", "utf-8"), ("mac_roman", "utf-8"), ("latin-1", "cp1252"))
+
 _SHOWN: Final = 3
 
 
@@ -34,9 +37,9 @@ def spoilt_texts(rows: Iterable[Row]) -> tuple[str, ...]:
 
 
 def _mended(text: str) -> str:
-    for encoding in ("cp1252", "mac_roman"):
+    for read, wrote in _WAYS:
         try:
-            mended = text.encode(encoding).decode("utf-8")
+            mended = text.encode(read).decode(wrote)
         except UnicodeError:
             continue
         return f"{text[:60]!r} (meant: {mended[:60]!r}?)"
