@@ -12,6 +12,7 @@ import pytest
 from openpyxl.utils.datetime import CALENDAR_MAC_1904
 from sheet_xml import column, rewrite, with_rows
 
+from importer.errors import WorkbookError
 from importer.workbook import read
 
 STRINGS = "xl/sharedStrings.xml"
@@ -64,6 +65,26 @@ def test_a_cell_holds_what_excel_shows(make_workbook: Any, cell: str, expected: 
     found = column(read(file), "B")[2]
 
     assert (found, type(found), str(found)) == (expected, type(expected), str(expected))
+
+
+@pytest.mark.parametrize(
+    ("cell", "words"),
+    [
+        ("<c r='B2'><v>NaN</v></c>", "cell B2: .*'NaN'"),
+        ("<c r='B2'><v>1,5</v></c>", "cell B2: .*'1,5'"),
+        ("<c r='B2' t='b'><v>true</v></c>", "cell B2: .*'true'"),
+        ("<c r='B2' t='s'><v>7</v></c>", "cell B2: "),
+        ("<c r='B2' s='99'><v>7</v></c>", "cell B2: "),
+        ("<c><v>NaN</v></c>", "a cell in row 2: .*'NaN'"),
+    ],
+)
+def test_a_cell_that_cannot_be_read_is_told_by_its_address(make_workbook: Any, cell: str, words: str) -> None:
+    """Whoever is to mend a workbook with a hundred thousand cells is told which."""
+    file = make_workbook([["No", "B"]])
+    with_rows(file, f"<row r='2'><c r='A2'><v>1</v></c>{cell}</row>")
+
+    with pytest.raises(WorkbookError, match=rf"is damaged or incomplete \({words}"):
+        read(file)
 
 
 def test_a_formula_nobody_calculated_is_never_a_blank(make_workbook: Any) -> None:

@@ -11,6 +11,7 @@ from decimal import Decimal
 from typing import IO, Any, Final
 
 from importer.values import cell_value, exact_text
+from importer.workbook.archive import UNREADABLE, reason
 from importer.workbook.serial import error_cell, not_calculated
 from importer.workbook.sheet import EMPTY, Cell
 from importer.workbook.xlsx_parts import MAIN, is_zero
@@ -72,8 +73,16 @@ class Walk:
     def row(self, node: Any) -> tuple[int, list[Cell]]:
         """Return the number and the cells of the next row.
 
-        Raises: ValueError for cells out of order, and whatever openpyxl raises over cells that it cannot read.
+        Raises: ValueError for cells out of order, and for one that cannot be read, with its address; and whatever
+        openpyxl raises over the row.
         """
+        try:
+            return self._row(node)
+        except UNREADABLE:
+            self._refuse_cell(node)
+            raise
+
+    def _row(self, node: Any) -> tuple[int, list[Cell]]:
         number, found = self.parser.parse_row(node)
         if node.get("hidden") in {"1", "true"}:
             self.hidden.add(number)
@@ -86,6 +95,14 @@ class Walk:
             cells += [EMPTY] * (column - 1 - len(cells))
             cells.append(self._cell(part, number, column, cell))
         return number, cells
+
+    def _refuse_cell(self, node: Any) -> None:
+        for part in node:
+            try:
+                self.lone_cell(part)
+            except UNREADABLE as error:
+                where = f"cell {part.get('r')}" if part.get("r") else f"a cell in row {self.parser.row_counter}"
+                raise ValueError(f"{where}: {reason(error)}") from error
 
     def lone_cell(self, node: Any) -> Cell:
         """Return a cell wherever it stands, outside the areas of formulas."""
