@@ -121,6 +121,23 @@ def test_c29_a_quotation_mark_that_does_not_close_is_told_by_its_line(tmp_path: 
         read(write(tmp_path, text))
 
 
+@pytest.mark.parametrize("cell", ["a" * 200_000, '"' + "a" * 200_000 + '"'])
+def test_c29_a_cell_that_is_too_long_is_told(tmp_path: Path, cell: str) -> None:
+    """C29: the message says so, and does not blame quotation marks alone, of which there may be none."""
+    with pytest.raises(WorkbookError, match=r"'rader\.csv', line 2: .* a cell holds more than 131,072 characters"):
+        read(write(tmp_path, f"No;A\n1;{cell}\n"))
+
+
+def test_c29_quotation_marks_behind_a_blank_are_told(tmp_path: Path) -> None:
+    """C29: they are part of each text then, which no total shows."""
+    sheet = read(write(tmp_path, 'No, Cust, Text\n1, "0101", "a b"\n2, 0102, Ola "Gutten"\n'))
+
+    assert cells(sheet) == [["1", '"0101"', '"a b"'], ["2", "0102", 'Ola "Gutten"']]
+    assert [note[:66] for note in sheet.notes] == [
+        "2 cells have a blank before the quotation marks, the first in line 2: "[:66]
+    ]
+
+
 @pytest.mark.parametrize(
     ("text", "lines"),
     [

@@ -24,6 +24,8 @@ from importer.workbook.sheet import EMPTY, Cell, Table, Title
 _SEPARATOR_LINE: Final = re.compile(r"sep=(.)\r?\n?", re.IGNORECASE)
 _MAX_TITLE: Final = 31
 _FORMULA_TEXT: Final = re.compile(r'="((?:[^"]|"")*)"', re.DOTALL)
+#: A text in quotation marks with a blank before them.
+_BLANK_MARKED: Final = re.compile(' +".*" *', re.DOTALL)
 _TOO_NARROW: Final = re.compile("#{3,}")
 _LINE_END: Final = re.compile(r"\r\n?|\n")
 #: How Excel writes the errors of cells in the languages of the North and in German.
@@ -48,15 +50,18 @@ _Record = tuple[int, list[str]]
 
 
 class _Texts(dict[str, str]):
-    """Hold each text of a file once, as far as it stands again soon; note whether any may be a formula or has lines."""
+    """Hold each text of a file once, as far as it stands again soon; note what is told of any of them."""
 
+    #: whether any may be a formula, has several lines, or begins with a blank and a quotation mark
     formulas = False
     lines = False
+    marks = False
 
     def __missing__(self, text: str) -> str:
         if len(self) > _REMEMBERED:
             self.clear()
         self.formulas = self.formulas or text.startswith("=")
+        self.marks = self.marks or text.startswith(' "')
         self.lines = self.lines or "\n" in text or "\r" in text
         self[text] = text
         return text
@@ -113,12 +118,14 @@ class TextBook:
             notes.append(
                 f'{quoted} cells are written as ="..."; they were read as the text between the quotation marks.'
             )
+        if texts.marks:
+            notes += _marked(records)
         return Table(title=title, rows=rows, notes=tuple(notes), layout=self.layout)
 
     def _records(self, delimiter: str) -> Iterator[_Record]:
         """Yield the records with the line each begins in.
 
-        Raises: WorkbookError where quotation marks do not close.
+        Raises: WorkbookError where quotation marks do not close, or a cell is too long.
         """
         reader = csv.reader(io.StringIO(self._text, newline=""), delimiter=delimiter, strict=True)
         line = self._skipped + 1
@@ -127,6 +134,11 @@ class TextBook:
                 yield line, record
                 line = reader.line_num + self._skipped + 1
         except csv.Error as error:
+            if "field limit" in str(error):
+                raise WorkbookError(
+                    f"{self._name!r}, line {line}: a quotation mark is not closed, or a cell holds more than "
+                    f"{csv.field_size_limit():,} characters, which no sheet can. Correct the line and try again."
+                ) from None
             raise WorkbookError(
                 f"{self._name!r}, line {line}: a quotation mark is not closed, or text stands behind one that closes "
                 f'({error}). Within quotation marks write "" for one. Correct the line and try again.'
@@ -280,6 +292,17 @@ def _without_separator_line(text: str) -> tuple[str, str | None]:
 
 def _is_formula(text: str) -> bool:
     return text.startswith("=") and _FORMULA_TEXT.fullmatch(text) is not None
+
+
+def _marked(records: Sequence[_Record]) -> Iterator[str]:
+    """Yield a note where a blank keeps quotation marks from being ones."""
+    lines = [line for line, cells in records for cell in cells if _BLANK_MARKED.fullmatch(cell)]
+    if lines:
+        cells = "1 cell has" if len(lines) == 1 else f"{len(lines)} cells have"
+        yield (
+            f"{cells} a blank before the quotation marks, the first in line {lines[0]}: they were read as part of the "
+            "text. If they are none, take the blanks behind the delimiters out of the file, or export it again."
+        )
 
 
 def _value(text: str) -> CellValue:
