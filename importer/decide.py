@@ -37,8 +37,10 @@ class Known:
     doubtful: Dictionary[str, Past] = field(default_factory=dict)
     #: accepted bodies by fingerprint
     by_body: Dictionary[str, Past] = field(default_factory=dict)
-    #: key and fingerprint of what a person said is not in Visma
+    #: key and fingerprint of what a person said is not in Visma, where no attempt since may have left it there
     waived: frozenset[tuple[str, str]] = frozenset()
+    #: key and fingerprint of what a person said is not in Visma, ever
+    told_apart: frozenset[tuple[str, str]] = frozenset()
     #: attempts that were once in doubt, by identity: what is found there may be what they left
     once_doubtful: Dictionary[str, Past] = field(default_factory=dict)
     #: of an upsert, what it knows of changes, by number; all of the above is of what was created
@@ -123,7 +125,7 @@ def _upsert(document: Document, known: Known) -> Document:
 def held_by_twin(document: Document, known: Known) -> Document:
     """Hold a create whose content an earlier run had accepted under another key."""
     twin = known.by_body.get(document.fingerprint)
-    if twin is None or (document.key, document.fingerprint) in known.waived:
+    if twin is None or (document.key, document.fingerprint) in known.told_apart:
         return document
     message = (
         f"The same content was accepted under the key {twin.key!r} on {_day(twin)}{_as_number(twin)} (run "

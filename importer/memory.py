@@ -34,15 +34,22 @@ def once_doubtful(past: Known, endpoint: Endpoint) -> dict[tuple[str, str], int]
 def _known(journal: Journal, company: str, endpoint: str) -> Known:
     live: list[Past] = []
     once: dict[str, Past] = {}
+    told_apart: set[tuple[str, str]] = set()
     waived: set[tuple[str, str]] = set()
     for past in journal.deciding(company, endpoint):
+        same = (past.key, past.fingerprint)
+        if past.state == WITHDRAWN:
+            told_apart.add(same)
+            waived.add(same)
+            continue
+        # what was sent since may be there, whatever somebody saw before
+        waived.discard(same)
         if past.state in LIVE:
             live.append(past)
-        elif past.state == WITHDRAWN:
-            waived.add((past.key, past.fingerprint))
         else:
-            once[past.identity] = past
-    return known_from(live, frozenset(waived), once)
+            # what is found may as well be what that person saw, and had reversed: it is not taken for ours
+            once[past.identity] = past._replace(fingerprint="") if same in told_apart else past
+    return replace(known_from(live, frozenset(waived), once), told_apart=frozenset(told_apart))
 
 
 def numbers_of(journal: Journal, company: str, origins: Dictionary[str, str]) -> Callable[[Reference], str | None]:

@@ -1,0 +1,39 @@
+"""What a run remembers of doubts and of people's words, and for how long: none is forgotten, none outlives its truth."""
+
+
+from test_doubts import INVOICE
+from test_resolve import Office, firm
+
+from importer.sandbox import Fault
+
+__all__ = ["firm"]
+
+
+def test_a_word_that_it_is_not_there_holds_until_something_is_sent_again(firm: Office) -> None:
+    """Sent by that word, refused with 500 and made all the same: it is found, and never sent a second time."""
+    firm.run()
+    firm.by_hand("DELETE", "/000002")
+    assert firm.resolve("--key", "F0002", "--not-there", "--yes")[0] == 0
+    refused = firm.run(Fault(match=INVOICE, kind="500_message", commit=True))
+    assert refused.counts == {"already_accepted": 2, "rejected": 1}
+
+    later = firm.run()
+
+    assert (later.code, later.counts) == (4, {"already_accepted": 2, "changed": 1})
+    assert later.document("F0002")["number"] == "000004"
+    assert len(firm.numbers) == 3
+    assert firm.resolve("--key", "F0002", "--accepted", "--yes")[0] == 0
+    assert firm.run().counts == {"already_accepted": 3}
+
+
+def test_what_a_person_saw_reversed_is_not_taken_for_what_was_sent_since(firm: Office) -> None:
+    """Sent by that word, refused with 500 and not made: the reversed one is not the new one, and a person decides."""
+    firm.run()
+    assert firm.resolve("--key", "F0002", "--not-there", "--yes")[0] == 0
+    assert firm.run(Fault(match=INVOICE, kind="500_message")).document("F0002")["status"] == "rejected"
+
+    assert firm.run().document("F0002")["status"] == "changed"
+    assert firm.resolve("--key", "F0002", "--not-there", "--yes")[0] == 0
+
+    assert firm.run().counts == {"already_accepted": 2, "accepted": 1}
+    assert len(firm.numbers) == 4
