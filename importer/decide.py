@@ -4,7 +4,7 @@ Pure: what the journal knows is an argument.
 """
 
 import shlex
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from collections.abc import Mapping as Dictionary
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -35,6 +35,8 @@ class Known:
     accepted: Dictionary[str, Past] = field(default_factory=dict)
     #: the latest attempt for each key, where it is in doubt
     doubtful: Dictionary[str, Past] = field(default_factory=dict)
+    #: every attempt in doubt for each key, whatever was accepted since: it may yet be carried out
+    in_doubt: Dictionary[str, Sequence[Past]] = field(default_factory=dict)
     #: accepted bodies by fingerprint
     by_body: Dictionary[str, Past] = field(default_factory=dict)
     #: key and fingerprint of what a person said is not in Visma, where no attempt since may have left it there
@@ -71,6 +73,7 @@ def known_from(
     identities: dict[str, Past] = {}
     accepted: dict[str, Past] = {}
     doubtful: dict[str, Past] = {}
+    in_doubt: dict[str, list[Past]] = {}
     bodies: dict[str, Past] = {}
     for past in attempts:
         identities[past.identity] = past
@@ -80,10 +83,12 @@ def known_from(
             doubtful.pop(past.key, None)
         else:
             doubtful[past.key] = past
+            in_doubt.setdefault(past.key, []).append(past)
     return Known(
         by_identity=identities,
         accepted=accepted,
         doubtful=doubtful,
+        in_doubt=in_doubt,
         by_body=bodies,
         waived=waived,
         once_doubtful=once_doubtful or {},
@@ -147,15 +152,16 @@ def _update_or_action(document: Document, known: Known, clock: Clock) -> Documen
     if past is not None:
         return _already(document, past) if past.state == "accepted" else _in_doubt(document, past)
     doubt = known.doubtful.get(key)
-    return document if doubt is None else _waits(document, doubt)
+    return held_by_doubt(document, known, clock) if doubt is None else _waits(document, doubt, settling(doubt.key))
 
 
 def held_by_doubt(document: Document, known: Known, clock: Clock) -> Document:
     """Hold a change for as long as an earlier one of the same thing, with other content, may yet be carried out."""
-    doubt = known.doubtful.get(document.known_as or "")
-    if doubt is None or doubt.fingerprint == document.fingerprint or clock.settled(doubt):
-        return document
-    return _waits(document, doubt)
+    for doubt in reversed(known.in_doubt.get(document.known_as or "", ())):
+        if doubt.fingerprint != document.fingerprint and not clock.settled(doubt):
+            then = f"Visma may still carry it out: run again in some minutes (--settle-after). {by_hand(doubt.key)}"
+            return _waits(document, doubt, then)
+    return document
 
 
 def gone(document: Document, past: Past) -> Document:
@@ -206,10 +212,10 @@ def _in_doubt(document: Document, past: Past) -> Document:
     return changed(document, status=Status.UNKNOWN, message=message, number=past.number)
 
 
-def _waits(document: Document, past: Past) -> Document:
+def _waits(document: Document, past: Past, then: str) -> Document:
     message = (
         f"It waits: an attempt with other content for {past.key!r} on {_day(past)} (run {past.run_id}) ended in doubt. "
-        f"{settling(past.key)}"
+        f"{then}"
     )
     return changed(document, status=Status.NOT_SENT, message=message, waits=True)
 

@@ -1,8 +1,7 @@
-"""What a run remembers of doubts and of people's words, and for how long: none is forgotten, none outlives its truth."""
+"""What a run remembers of doubts and of people's words, and for how long: none is lost, none outlives its truth."""
 
-
-from test_doubts import INVOICE
-from test_resolve import Office, firm
+from test_doubts import INVOICE, RENAME
+from test_resolve import LONG_S, Office, firm
 
 from importer.sandbox import Fault
 
@@ -37,3 +36,24 @@ def test_what_a_person_saw_reversed_is_not_taken_for_what_was_sent_since(firm: O
 
     assert firm.run().counts == {"already_accepted": 2, "accepted": 1}
     assert len(firm.numbers) == 4
+
+
+def rename(office: Office, name: str, *faults: Fault) -> tuple[int, dict[str, int]]:
+    """Run the renaming of one customer; return the exit code, and how it ended."""
+    office.write([("10001", name)], ("No", "Name"), RENAME)
+    ran = office.run(*faults)
+    return ran.code, ran.counts
+
+
+def test_a_doubtful_update_is_not_forgotten_where_the_same_was_accepted_since(firm: Office) -> None:
+    """The first one may yet be carried out, after other content: that waits until it can no longer be."""
+    assert rename(firm, "Beta", Fault(match="PUT customer", kind="cut_before")) == (5, {"unknown": 1})
+    assert rename(firm, "Beta") == (0, {"accepted": 1})
+    assert rename(firm, "Beta") == (0, {"already_accepted": 1})
+
+    soon = rename(firm, "Alfa")
+    firm.ahead_s += LONG_S
+    later = rename(firm, "Alfa")
+
+    assert (soon, later) == ((5, {"not_sent": 1}), (0, {"accepted": 1}))
+    assert rename(firm, "Alfa") == (0, {"already_accepted": 1})
