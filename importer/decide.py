@@ -48,6 +48,13 @@ class Known:
     #: of an upsert, what it knows of changes, by number; all of the above is of what was created
     updates: "Known | None" = None
 
+    def waited_for(self, documents: Iterable[Document]) -> bool:
+        """Tell whether it takes the time to say which of some documents go out."""
+        if self.updates is not None:
+            # the API tells later what they change
+            return bool(self.updates.in_doubt)
+        return any(document.repeatable and document.key in self.in_doubt for document in documents)
+
 
 @dataclass(frozen=True, slots=True)
 class Clock:

@@ -11,6 +11,7 @@ from importer.api.session import Session
 from importer.decide import Clock, Known, decide
 from importer.documents import filled
 from importer.journal import Journal
+from importer.lookup import probe
 from importer.mapping import Mapping
 from importer.memory import hold_back, known, numbers_of
 from importer.model import Document, Reference
@@ -35,9 +36,15 @@ class Decider:
     promised: Callable[[Reference], bool] = lambda _reference: False
 
     def by_journal(self, documents: Sequence[Document]) -> tuple[Known, tuple[Document, ...]]:
-        """Return what is known, and the documents with the numbers they refer to; a status means not to be sent."""
+        """Return what is known, and the documents with the numbers they refer to; a status means not to be sent.
+
+        Raises: TargetError when something is in doubt and the API cannot be read.
+        """
         endpoint = self.mapping.endpoint
         past = known(self.journal, self.company, endpoint.name) if self.journal else Known()
+        if past.waited_for(documents):
+            # an answer tells the server's time: by ours a doubt may seem to be over that is not
+            probe(self.session, endpoint)
         clock = Clock(self.session.server_now(), self.settle_after_s)
         decided = decide(self.filled(documents), past, kind=endpoint.kind, clock=clock)
         return past, hold_back(decided, self.journal, self.company, self.origins, self.promised)

@@ -1,5 +1,9 @@
 """What a run remembers of doubts and of people's words, and for how long: none is lost, none outlives its truth."""
 
+from json import loads
+
+import pytest
+from end_to_end import TARGET, command
 from test_doubts import INVOICE, RENAME
 from test_resolve import LONG_S, Office, firm
 
@@ -57,3 +61,18 @@ def test_a_doubtful_update_is_not_forgotten_where_the_same_was_accepted_since(fi
 
     assert (soon, later) == ((5, {"not_sent": 1}), (0, {"accepted": 1}))
     assert rename(firm, "Alfa") == (0, {"already_accepted": 1})
+
+
+@pytest.mark.parametrize("ahead_s", [7_200, -7_200])
+def test_it_is_the_servers_clock_that_says_how_long_other_content_waits(firm: Office, ahead_s: int) -> None:
+    """Ours may be hours off: neither plan nor run takes a doubtful update for settled by it."""
+    firm.ahead_s = ahead_s
+    assert rename(firm, "Beta", Fault(match="PUT customer", kind="cut_before")) == (5, {"unknown": 1})
+
+    soon = rename(firm, "Alfa")
+    _code, plan, _errors = command("plan", "mapping.yaml", "invoices.xlsx", "--json", *TARGET[:2], cwd=firm.project)
+    firm.ahead_s += LONG_S
+    later = rename(firm, "Alfa")
+
+    assert (soon, later) == ((5, {"not_sent": 1}), (0, {"accepted": 1}))
+    assert loads(plan)["plan"][0]["status"] == "not_sent"
