@@ -181,6 +181,9 @@ def _settled_meanwhile(outcome: Outcome, document: Document, attempt: Attempt | 
             outcome, status=Status.NOT_SENT, message="Another run had it in hand, without success. Run again."
         )
     same = attempt.fingerprint == document.fingerprint
+    if document.repeatable and not same:
+        message = f"Run {attempt.run_id} had other content accepted meanwhile; this was not sent. Run again to send it."
+        return replace(outcome, status=Status.NOT_SENT, message=message)
     return replace(
         outcome,
         status=Status.ALREADY_ACCEPTED if same else Status.CHANGED,

@@ -25,10 +25,15 @@ def known(journal: Journal, company: str, endpoint: str) -> Known:
 
 
 def once_doubtful(past: Known, endpoint: Endpoint) -> dict[tuple[str, str], int]:
-    """Return the latest attempt that was once in doubt, by the name of its endpoint and its identity."""
+    """Return the latest attempt that was once in doubt, or of a change is, by its endpoint's name and its identity."""
     updates = past.updates.once_doubtful if past.updates else {}
     pairs = ((endpoint.creates.name, past.once_doubtful), (endpoint.updates.name, updates))
-    return {(name, identity): once.attempt_id for name, found in pairs for identity, once in found.items()}
+    found = {(name, identity): once.attempt_id for name, known in pairs for identity, once in known.items()}
+    if endpoint.kind != "create":
+        for key, doubts in (past.updates or past).in_doubt.items():
+            place = endpoint.updates.name, key
+            found[place] = max(found.get(place, 0), doubts[-1].attempt_id)
+    return found
 
 
 def _known(journal: Journal, company: str, endpoint: str) -> Known:

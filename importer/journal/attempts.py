@@ -108,6 +108,17 @@ def refused_with_error(fingerprints: Sequence[Any]) -> sa.Select[Any]:
     return sa.select(*COLUMNS).where(*own, same, _refused_with_error()).order_by(attempt.c.attempt_id)
 
 
+def open_changes(keys: Sequence[Any]) -> sa.Select[Any]:
+    """Ask for the attempts at changes of some keys that are in flight or in doubt.
+
+    `company` and `endpoint` are given with the question, as what `keys` stands for is.
+    """
+    attempt = tables.attempt
+    own = (attempt.c[name] == sa.bindparam(name, required=False) for name in ("company", "endpoint"))
+    which = (attempt.c.key.in_(keys), sa.text(tables.OPEN_CHANGE))
+    return sa.select(*COLUMNS).where(*own, *which).order_by(attempt.c.attempt_id)
+
+
 def _refused_with_error() -> Any:
     return sa.and_(tables.attempt.c.state == "rejected", tables.attempt.c.http_status == _ERROR)
 

@@ -11,7 +11,7 @@ from sqlalchemy.exc import DatabaseError, IntegrityError
 from importer.errors import JournalError
 from importer.journal import attempts, run_locks, tables
 from importer.journal.attempts import COLUMNS, AlreadyClaimed, Attempt
-from importer.journal.claims import Claim, kept, new_attempt, told
+from importer.journal.claims import Claim, kept, new_attempt, take_turns, told
 from importer.journal.database import is_held, open_database, refusal
 from importer.journal.examination import Examination
 from importer.journal.group_commit import ConnectionLost, GroupCommit, StillHeld, patiently
@@ -112,8 +112,8 @@ class Journal:
     ) -> int:
         """Commit that a document is about to be sent; return the attempt's id. `server_at` is the server's time.
 
-        `looked_after` is the latest attempt at it that was refused with 500 before it was looked for in the API.
-        Raises: AlreadyClaimed when another attempt at it is live, or was refused with 500 and not looked for since.
+        `looked_after` is the latest attempt at it that was looked at before: refused with 500, or a change in doubt.
+        Raises: AlreadyClaimed when another attempt at it is live, or came up since and may have been carried out.
         JournalError when the claim cannot be written.
         """
         endpoint = document.endpoint or record.endpoint
@@ -142,18 +142,23 @@ class Journal:
         return claimed
 
     def _claim_alone(self, connection: sa.Connection, claim: Claim) -> int | Attempt:
+        take_turns(connection, [claim])
         found = self._insert_claim(connection, claim.values)
-        return kept(self._statements, connection, {found: claim})[found] if isinstance(found, int) else found
+        return self._kept(connection, {found: claim})[found] if isinstance(found, int) else found
+
+    def _kept(self, connection: sa.Connection, claims: dict[int, Claim]) -> dict[int, int | Attempt]:
+        return kept(self._statements, connection, claims, self.is_alive)
 
     def _claim_together(self, connection: sa.Connection, claims: list[Claim]) -> list[int | Attempt]:
         """Make several claims at once; of each return its id, or the attempt that stands in its way."""
+        take_turns(connection, claims)
         if len({(*claim.place, claim.values["identity"]) for claim in claims}) < len(claims):
             # where one makes way again, another one of the same document may take its place
             return [self._claim_alone(connection, claim) for claim in claims]
         ids = {uid: int(own) for uid, own in self._statements.claims(connection, [claim.values for claim in claims])}
         found = [ids.get(claim.uid) or self._insert_claim(connection, claim.values) for claim in claims]
         new = {own: claim for own, claim in zip(found, claims, strict=True) if isinstance(own, int)}
-        became = kept(self._statements, connection, new)
+        became = self._kept(connection, new)
         return [became[own] if isinstance(own, int) else own for own in found]
 
     def _insert_claim(self, connection: sa.Connection, values: dict[str, Any]) -> int | Attempt:

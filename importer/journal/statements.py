@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
 from importer.journal import tables
-from importer.journal.attempts import NAMES, refused_with_error
+from importer.journal.attempts import NAMES, open_changes, refused_with_error
 
 #: What a claim writes of an attempt.
 _CLAIMED: Final = (
@@ -126,14 +126,29 @@ class Statements:
             dialect,
         )
         self._refused = cache(lambda count: _Text(refused_with_error(_several(count)), dialect))
+        self._open_changes = cache(lambda count: _Text(open_changes(_several(count)), dialect))
 
     def refused(
         self, connection: sa.Connection, company: str, endpoint: str, fingerprints: Sequence[str]
     ) -> list[dict[str, Any]]:
         """Return the attempts at some contents that were refused with 500, in the order of their claims."""
-        given = {"company": company, "endpoint": endpoint, **_places(fingerprints)}
-        rows = self._refused(len(fingerprints))(connection, given)
-        return [dict(zip(NAMES, row, strict=True)) for row in rows]
+        return _asked(self._refused, connection, company, endpoint, fingerprints)
+
+    def open_changes(
+        self, connection: sa.Connection, company: str, endpoint: str, keys: Sequence[str]
+    ) -> list[dict[str, Any]]:
+        """Return the attempts at changes of some keys that are in flight or in doubt, in the order of their claims."""
+        return _asked(self._open_changes, connection, company, endpoint, keys)
+
+
+def _asked(
+    texts: Callable[[int], _Text], connection: sa.Connection, company: str, endpoint: str, values: Sequence[str]
+) -> list[dict[str, Any]]:
+    """Return what a question about several values tells of attempts; nothing where there are none."""
+    if not values:
+        return []
+    rows = texts(len(values))(connection, {"company": company, "endpoint": endpoint, **_places(values)})
+    return [dict(zip(NAMES, row, strict=True)) for row in rows]
 
 
 def _given(name: str) -> sa.BindParameter[Any]:

@@ -14,6 +14,8 @@ from importer.model import Outcome, Problem, RunRecord, Status, Total
 FORMAT: Final = 3
 #: States of an attempt that forbid another one for the same document.
 LIVE: Final = ("sending", "accepted", "unknown")
+#: What an attempt is that may be made again and may yet be carried out, in the words of the index that finds it.
+OPEN_CHANGE: Final = "state IN ('sending', 'unknown') AND repeatable = 1"
 
 metadata = sa.MetaData()
 meta = sa.Table(
@@ -104,6 +106,15 @@ sa.Index(
     postgresql_where=_guarded,
 )
 _uid = sa.Index("attempt_uid", attempt.c.uid, unique=True)
+#: Changes that may yet be carried out; an attempt that is not to be repeated costs it nothing.
+_open_change = sa.Index(
+    "open_change",
+    attempt.c.company,
+    attempt.c.endpoint,
+    attempt.c.key,
+    sqlite_where=sa.text(OPEN_CHANGE),
+    postgresql_where=sa.text(OPEN_CHANGE),
+)
 sa.Index("attempt_body", attempt.c.company, attempt.c.endpoint, attempt.c.fingerprint)
 result = sa.Table(
     "result",
@@ -149,6 +160,8 @@ def migrate(connection: sa.Connection, found: int) -> None:
     if found < 2:  # noqa: PLR2004 - the format that brought it
         connection.exec_driver_sql("UPDATE attempt SET uid = run_id || '-' || attempt_id")
         _uid.create(connection)
+    # came without a format of its own, for nothing that is written differs
+    _open_change.create(connection, checkfirst=True)
     if found < FORMAT:
         applied.create(connection, checkfirst=True)
         connection.execute(meta.update().where(meta.c.name == "format").values(value=str(FORMAT)))
