@@ -10,7 +10,9 @@ from typing import Final
 
 from importer.decide import by_hand, settling
 from importer.endpoints import Endpoint, table
+from importer.expect import Expectation
 from importer.journal import Attempt, Journal
+from importer.journal.numbers import unverified, verified
 from importer.model import Document, Outcome, RunRecord, Status
 from importer.resolve import Resolver, Settlement
 from importer.verify import misnamed
@@ -119,11 +121,31 @@ class Doubts:
             attempt = live.get(self._spot(documents[position]))
             if attempt is None or outcome.key not in wrong or outcome.status is not Status.ACCEPTED:
                 continue
-            found = _corrected(outcome, wrong[outcome.key])
-            settlement = Settlement(status=found.status, number=found.number, message=found.message)
-            if self._decide(attempt, settlement):
+            right = _corrected(attempt.key, outcome.number, wrong[outcome.key])
+            found = replace(outcome, status=right.status, number=right.number, message=right.message)
+            if self._decide(attempt, right):
                 self.journal.note(record, found)
                 outcomes[position] = found
+
+    def unverified(self, documents: Sequence[Document]) -> list[Attempt]:
+        """Return what earlier runs had accepted of the plan that ended before they saw whose its number is."""
+        if not self.endpoint.may_create:
+            return []
+        name, wanted = self.endpoint.creates.name, {document.key for document in documents}
+        found = [each for each in unverified(self.journal, self.company, name) if each.key in wanted]
+        ended = {run_id for run_id in {each.run_id for each in found} if not self.journal.is_alive(run_id)}
+        return [each for each in found if each.run_id in ended and each.number != Expectation.load(each.expect).number]
+
+    def verify_earlier(self, attempts: Sequence[Attempt]) -> bool:
+        """See that the numbers which Visma gave to attempts are their own; true where one is not, and was put right."""
+        given = [(Document(key=each.key, rows=(), expect=each.expect), each.number or "") for each in attempts]
+        since = min(datetime.fromisoformat(each.server_at or each.claimed_at) for each in attempts)
+        wrong = misnamed(self.resolver.session, self.endpoint.creates, given, since)
+        for attempt in attempts:
+            if attempt.key in wrong:
+                self._decide(attempt, _corrected(attempt.key, attempt.number, wrong[attempt.key]))
+        verified(self.journal, [each for each in attempts if each.key not in wrong], BY_LOOKING)
+        return bool(wrong)
 
     @property
     def _names(self) -> tuple[str, ...]:
@@ -153,15 +175,13 @@ class Doubts:
         )
 
 
-def _corrected(outcome: Outcome, number: str | None) -> Outcome:
-    """Return an outcome whose number was that of another document."""
-    if number is not None:
-        message = f"Visma's answer named {outcome.number}, which is another document; it was looked up."
-        return replace(outcome, number=number, message=message)
-    message = (
-        f"Visma answered that it was made, under the number {outcome.number}, which is not it. {settling(outcome.key)}"
-    )
-    return replace(outcome, status=Status.UNKNOWN, number=None, message=message)
+def _corrected(key: str, given: str | None, right: str | None) -> Settlement:
+    """Return what became of a document whose number was that of another one."""
+    if right is not None:
+        message = f"Visma's answer named {given}, which is another document; it was looked up."
+        return Settlement(status=Status.ACCEPTED, number=right, message=message)
+    message = f"Visma answered that it was made, under the number {given}, which is not it. {settling(key)}"
+    return Settlement(status=Status.UNKNOWN, message=message)
 
 
 def _looked_up(outcome: Outcome, settlement: Settlement, attempt: Attempt, *, own: bool) -> Outcome:

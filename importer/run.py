@@ -18,10 +18,9 @@ from importer.model import Document, Outcome, RunRecord, Status
 from importer.report.words import WAITING
 from importer.send import HELD, Sender, Unsettled
 from importer.slots import Slots
-from importer.stop import Stop
+from importer.stop import BY_HAND, Stop
 from importer.stop_rules import DOUBTS, Rejections, StopRules
 
-_BY_HAND: Final = "Stopped by hand."
 #: Seconds that documents in flight get to come to an end when they are given up.
 _LAST_S: Final = 1.0
 _LOOK_S: Final = 0.1
@@ -146,12 +145,13 @@ class Run:
         """Send, look up what is in doubt, and write down how the run ended."""
         outcomes = self.sender.outcomes
         self._send_all(documents)
-        if not self._by_hand():
+        given_up = self._by_hand() and _left(outcomes)
+        if not given_up:
             self.look_up(documents, outcomes)
         check_equations(record, outcomes)
         waits = any(document.waits for document in documents)
         blocked = frozenset(position for position, document in enumerate(documents) if document.blocked)
-        stopped = self._why or (_BY_HAND if self._by_hand() and _unsent(outcomes) else "")
+        stopped = self._why or (BY_HAND if given_up else "")
         code = exit_code(outcomes, stopped=bool(stopped), in_doubt=waits, blocked=blocked, allowed=allowed_in(record))
         record = replace(record, finished_at=self.sender.now(), exit_code=code, stopped=stopped)
         self.sender.journal.finish_run(record)
@@ -305,8 +305,9 @@ def _can_be_searched(documents: Sequence[Document]) -> bool:
     return all(can_be_searched(document.expect) for document in documents if document.status is None)
 
 
-def _unsent(outcomes: Sequence[Outcome]) -> bool:
-    return any(outcome.status is Status.NOT_SENT for outcome in outcomes)
+def _left(outcomes: Sequence[Outcome]) -> bool:
+    """Tell whether anything is left to do."""
+    return any(outcome.status in {Status.NOT_SENT, Status.UNKNOWN} for outcome in outcomes)
 
 
 def check_equations(record: RunRecord, outcomes: Sequence[Outcome]) -> None:

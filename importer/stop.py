@@ -7,6 +7,8 @@ from typing import Final
 SAME_REJECTIONS: Final = 25
 #: Tries for one document while the host cannot be reached that end a run, unless told otherwise.
 UNREACHABLE: Final = 3
+#: Why a run ended that somebody stopped.
+BY_HAND: Final = "Stopped by hand."
 _LOOK_S: Final = 0.05
 
 

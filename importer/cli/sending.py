@@ -196,11 +196,14 @@ def _decided(passage: Passage, doubts: Doubts) -> tuple[Known, tuple[Document, .
     decider = decider_for(given, passage.connection, errand.journal, errand.manner.settle_after_s)
     past, documents = decider.by_journal(planned)
     unsure = any(document.status is Status.UNKNOWN or document.waits for document in documents)
-    if unsure or (not target.simulated and to_send(documents)):
+    unverified = doubts.unverified(documents)
+    if unsure or unverified or (not target.simulated and to_send(documents)):
         # it tells the server's time, too, by which doubts grow old
         probe(session, given.mapping.endpoint)
+    misnamed = bool(unverified) and doubts.verify_earlier(unverified)
     if unsure:
         doubts.settle_earlier(documents)
+    if unsure or misnamed:
         past, documents = decider.by_journal(planned)
     found = decider.by_api(documents, past)
     waits = any(new.waits and not old.waits for old, new in zip(documents, found, strict=True))

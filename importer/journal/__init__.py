@@ -11,6 +11,7 @@ shares        tells a network share from a disk
 group_commit  lets threads share a commit
 run_locks     lets other processes see that a run lives
 journal       all of it together
+numbers       which numbers were not yet held against Visma's own list
 changes       what upserts came to, and what updates replaced
 copying       carries a journal as JSON lines, and examines one
 """
