@@ -25,7 +25,7 @@ from end_to_end import (
     references,
     run_here,
 )
-from firm import INVOICE, keys, wait_for
+from firm import INVOICE, WRITE, keys, open_firm, wait_for
 
 from importer.sandbox import Fault, Sandbox, Settings, inspect
 
@@ -147,14 +147,14 @@ def test_kills_at_random_moments_never_double_and_never_lose(tmp_path: Path, see
 
 
 @POSIX
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_ends_the_run_after_the_document_in_flight(tmp_path: Path, number: signal.Signals) -> None:
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
+def test_a_signal_ends_the_run_after_the_document_in_flight(tmp_path: Path, name: str) -> None:
     """The run exits 6 with a report and nothing in doubt; the next one sends the rest."""
     project = make_project(tmp_path / "project", invoice_rows(200))
     with program(project) as process:
         under_way(process)
         time.sleep(0.02)
-        process.send_signal(number)
+        process.send_signal(signal.Signals[name])
         _, errors = process.communicate(timeout=60)
     first = held(project)
     output = (project / "stdout.txt").read_text()
@@ -187,6 +187,35 @@ def test_the_document_in_flight_is_finished_on_ctrl_c(tmp_path: Path) -> None:
     assert process.returncode == 6
     assert (ran.code, ran.counts) == (0, {"already_accepted": 2, "accepted": 3})
     assert found == keys(5)
+
+
+@POSIX
+def test_a_terminal_that_closes_twice_gives_nothing_up(tmp_path: Path) -> None:
+    """Shell and system both tell of it: the document in flight is waited for all the same, and there is a report."""
+    with open_firm("sqlite", tmp_path, 3) as firm:
+        firm.box.faults[:] = [Fault(match=WRITE, kind="hang", nth=2, delay_s=1)]
+        with firm.running("--report", "closed") as process:
+            wait_for(lambda: firm.writes == 2)
+            for _ in range(2):
+                process.send_signal(signal.SIGHUP)
+                time.sleep(0.2)
+            ran = firm.ended(process)
+
+    assert (ran.code, firm.states("F0002")) == (6, ["accepted"])
+    assert (firm.project / "closed" / "results.json").exists()
+
+
+@POSIX
+def test_a_run_that_is_to_outlive_its_terminal_does(tmp_path: Path) -> None:
+    """Where the signal is ignored, as nohup lets it be, the run goes on to its end."""
+    with open_firm("sqlite", tmp_path, 3) as firm:
+        firm.box.faults[:] = [Fault(match=WRITE, kind="hang", nth=2, delay_s=0.5)]
+        with firm.running(within="trap '' HUP") as process:
+            wait_for(lambda: firm.writes == 2)
+            process.send_signal(signal.SIGHUP)
+            ran = firm.ended(process)
+
+    assert (ran.code, ran.counts) == (0, {"accepted": 3})
 
 
 @POSIX

@@ -1,4 +1,4 @@
-"""Let Ctrl-C and SIGTERM end a run after the documents in flight, and never say a false word about what was sent."""
+"""Let Ctrl-C, SIGTERM and a closed terminal end a run after what is in flight, and never say a false word of it."""
 
 import os
 import signal
@@ -9,6 +9,8 @@ from typing import Any, Final
 from importer.stop import Stop
 
 _SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
+#: What a terminal sends that is closed, where there is such a signal; shells send it a second time.
+_CLOSED: Final = getattr(signal, "SIGHUP", None)
 
 
 class _Watch:
@@ -19,7 +21,7 @@ class _Watch:
         self.in_flight: Callable[[], bool] = lambda: False
         self.ended = False
 
-    def on_signal(self, _number: int, _frame: Any) -> None:
+    def on_signal(self, number: int, _frame: Any) -> None:
         """Take one signal."""
         if self.ended:
             return
@@ -30,7 +32,7 @@ class _Watch:
             # straight to the descriptor: the stream may be in the middle of writing something
             with suppress(OSError):
                 os.write(2, b"\nStopping after the documents in flight ...\n")
-        elif self.in_flight():
+        elif number != _CLOSED and self.in_flight():
             # asked twice: give the documents in flight up; they are in doubt then
             raise KeyboardInterrupt
 
@@ -38,16 +40,22 @@ class _Watch:
 _watch = _Watch()
 
 
+def _taken() -> list[int]:
+    """List the signals to take: all but that of a closed terminal where somebody has let it be ignored (nohup)."""
+    closed = [] if _CLOSED is None or signal.getsignal(_CLOSED) is signal.SIG_IGN else [_CLOSED]
+    return [*_SIGNALS, *closed]
+
+
 def install() -> None:
     """Take the signals of this process for its whole life."""
-    for number in _SIGNALS:
+    for number in _taken():
         signal.signal(number, _watch.on_signal)
 
 
 @contextmanager
 def watching(stop: Stop, in_flight: Callable[[], bool]) -> Iterator[None]:
     """Let signals set `stop`; a second one gives up what is in flight."""
-    before = {number: signal.getsignal(number) for number in _SIGNALS}
+    before = {number: signal.getsignal(number) for number in _taken()}
     own = all(handler == _watch.on_signal for handler in before.values())
     _watch.stop, _watch.in_flight, _watch.ended = stop, in_flight, False
     if not own:
