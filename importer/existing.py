@@ -5,7 +5,8 @@ Every row is compared here, since the API passes over filters that it does not k
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from datetime import date, timedelta
+from typing import Any, Final
 
 from importer.api.session import Session
 from importer.endpoints import Endpoint
@@ -13,6 +14,8 @@ from importer.errors import TargetError
 from importer.expect import Expectation, number_of
 from importer.search import PAGE_SIZE, Unreadable, candidates, rows
 
+#: By as much a date is corrected at most, so that a list over the dates still shows the document.
+_CORRECTED: Final = timedelta(days=31)
 Item = dict[str, Any]
 
 
@@ -36,6 +39,11 @@ class Index:
             if isinstance(value, str) and value:
                 self.found.setdefault((kind, value, of), []).append(read)
 
+    def take(self, found: Iterable[Item]) -> None:
+        """Take several of them."""
+        for read in found:
+            self.add(read)
+
     def hits(self, expected: Expectation) -> list[Item]:
         """Return every document that bears the number, the reference or an identifier of the one expected."""
         keys = [(name, value, "") for name, value in expected.identifiers.items()]
@@ -56,8 +64,10 @@ class Index:
         return found
 
 
-def look_up(session: Session, endpoint: Endpoint, sought: Sequence[Expectation]) -> Index:
-    """Return what the API has of what is sought.
+def look_up(
+    session: Session, endpoint: Endpoint, sought: Sequence[Expectation], singly: Iterable[Expectation] = ()
+) -> Index:
+    """Return what the API has of what is sought; a list over the dates may not show `singly`.
 
     Raises: TargetError when the API cannot be searched, so that nothing may be written.
     """
@@ -65,7 +75,7 @@ def look_up(session: Session, endpoint: Endpoint, sought: Sequence[Expectation])
     if not wanted:
         return Index(endpoint)
     try:
-        return _listed(session, endpoint, wanted) or _looked_up(session, endpoint, wanted)
+        return _listed(session, endpoint, wanted, singly) or _looked_up(session, endpoint, wanted)
     except Unreadable as error:
         raise TargetError(f"What is in Visma already could not be looked up, so nothing is sent. {error}") from None
 
@@ -75,14 +85,16 @@ def _lookups(expected: Expectation) -> int:
     return bool(expected.number) + bool(expected.reference and expected.customer) + len(expected.identifiers)
 
 
-def _listed(session: Session, endpoint: Endpoint, sought: Sequence[Expectation]) -> Index | None:
+def _listed(
+    session: Session, endpoint: Endpoint, sought: Sequence[Expectation], singly: Iterable[Expectation]
+) -> Index | None:
     """Read one list that holds all that is sought; None where looking each up costs less, or dates are missing."""
     filters: dict[str, str] = {}
     if endpoint.lines is not None:
         days = [what.day for what in sought]
         if not all(days):
             return None
-        filters = {"documentDate": min(day for day in days if day), "documentDateCondition": ">="}
+        filters = {"documentDate": _earlier(min(day for day in days if day)), "documentDateCondition": ">="}
     single = sum(map(_lookups, sought))
     index, whole = Index(endpoint), True
 
@@ -93,12 +105,24 @@ def _listed(session: Session, endpoint: Endpoint, sought: Sequence[Expectation])
 
     for read in rows(session, endpoint, filters, dearer):
         index.add(read)
-    return index if whole else None
+    if not whole:
+        return None
+    for what in singly:
+        if what.searchable and not index.hits(what):
+            index.take(candidates(session, endpoint, what))
+    return index
+
+
+def _earlier(day: str) -> str:
+    """Return the day from which a list may hold a document of a day, its date corrected here or there."""
+    try:
+        return (date.fromisoformat(day) - _CORRECTED).isoformat()
+    except (ValueError, OverflowError):
+        return day
 
 
 def _looked_up(session: Session, endpoint: Endpoint, sought: Iterable[Expectation]) -> Index:
     index = Index(endpoint)
     for what in sought:
-        for read in candidates(session, endpoint, what):
-            index.add(read)
+        index.take(candidates(session, endpoint, what))
     return index

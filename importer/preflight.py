@@ -11,7 +11,7 @@ from dataclasses import replace
 from importer.api.session import Session
 from importer.decide import Clock, Known, decision
 from importer.endpoints import Endpoint
-from importer.existing import Index, look_up
+from importer.existing import Index, Item, look_up
 from importer.expect import Expectation, differences, number_of
 from importer.lookup import prepare
 from importer.mapping import Mapping
@@ -50,9 +50,16 @@ def look_before(
     sought = {key: what for key, what in expected.items() if what.searchable}
     if not sought:
         return tuple(documents)
-    index = look_up(session, endpoint, list(sought.values()))
+    # of what was corrected since an attempt that was in doubt, that one may be there with another date
+    once = {past.key: past.fingerprint for past in known.once_doubtful.values()}
+    corrected = [
+        sought[document.key]
+        for document in documents
+        if document.key in sought and once.get(document.key or "", document.fingerprint) != document.fingerprint
+    ]
+    index = look_up(session, endpoint, list(sought.values()), corrected)
     return tuple(
-        _adopted(_judged(document, endpoint, sought[document.key], index, known_numbers), ours)
+        _judged(document, endpoint, sought[document.key], index, known_numbers, ours)
         if document.status is None and document.key in sought
         else document
         for document in documents
@@ -65,31 +72,37 @@ def _known(document: Document) -> Expectation:
     return replace(expected, customer=None) if expected.customer in document.references else expected
 
 
-def _adopted(document: Document, ours: Set[tuple[str, str]]) -> Document:
-    """Take what was found there for ours where an attempt of ours, with the same content, was once in doubt."""
-    if document.status is not Status.CHANGED or (document.key, document.fingerprint) not in ours:
-        return document
-    message = f"It is in Visma as {document.number}, from an attempt that had ended in doubt; nothing was sent."
-    return replace(document, status=Status.ALREADY_ACCEPTED, message=message, adopted=True)
-
-
 def _judged(
-    document: Document, endpoint: Endpoint, expected: Expectation, index: Index, known_numbers: Dictionary[str, str]
+    document: Document,
+    endpoint: Endpoint,
+    expected: Expectation,
+    index: Index,
+    known_numbers: Dictionary[str, str],
+    ours: Set[tuple[str, str]],
 ) -> Document:
+    """Return a document with what the API holds of it; `ours` are contents of which an attempt was once in doubt."""
+
+    def unclaimed(hits: Sequence[Item]) -> list[Item]:
+        return [
+            read for read in hits if known_numbers.get(number_of(endpoint, read) or "", document.key) == document.key
+        ]
+
     hits = index.hits(expected)
-    own = [
-        read
-        for read in hits
-        if not differences(endpoint, expected, read)
-        and known_numbers.get(number_of(endpoint, read) or "", document.key) == document.key
-    ]
+    own = [read for read in unclaimed(hits) if not differences(endpoint, expected, read)]
     if own:
         number = number_of(endpoint, own[0])
+        if (document.key, document.fingerprint) in ours:
+            message = f"It is in Visma as {number}, from an attempt that had ended in doubt; nothing was sent."
+            return replace(document, status=Status.ALREADY_ACCEPTED, message=message, number=number, adopted=True)
         message = (
             f"It is in Visma already as {number}, without this journal knowing of it; nothing was sent. "
             f"{decision(document.key)}"
         )
         return replace(document, status=Status.CHANGED, number=number, message=message)
+    # whatever bears our reference or identifier may be it, changed there since: only a number is given to others
+    alike = unclaimed(index.hits(replace(expected, number=None)))
+    if alike:
+        return _alike(document, endpoint, expected, alike)
     taken = [read for read in hits if expected.number and number_of(endpoint, read) == expected.number]
     if taken:
         other = ", ".join(differences(endpoint, expected, taken[0]))
@@ -99,3 +112,17 @@ def _judged(
         )
         return replace(document, status=Status.REJECTED, number=None, message=message)
     return document
+
+
+def _alike(document: Document, endpoint: Endpoint, expected: Expectation, found: Sequence[Item]) -> Document:
+    """Leave to a person what bears the reference or an identifier of a document, but is not what it would be."""
+    listed = ", ".join(
+        f"{number_of(endpoint, read)} (another {', '.join(differences(endpoint, expected, read))})" for read in found
+    )
+    same = " or ".join(expected.identifiers) or f"{endpoint.reference_field} and customer"
+    message = (
+        f"In Visma the same {same} has {listed}, without this journal knowing of it; nothing was sent. See there "
+        f"whether it is this one; --not-there also says that it is another. {decision(document.key)}"
+    )
+    number = number_of(endpoint, found[0]) if len(found) == 1 else None
+    return replace(document, status=Status.CHANGED, number=number, message=message)

@@ -130,10 +130,12 @@ class Office:
         body["invoiceLines"] = [{"operation": "Insert", **line} for line in typed]
         self.by_hand("POST", "", body)
 
-    def by_hand(self, method: str, path: str, body: dict[str, Any] | None = None) -> None:
-        """Do what a person does with an invoice in Visma itself."""
+    def by_hand(
+        self, method: str, path: str, body: dict[str, Any] | None = None, resource: str = "customerinvoice"
+    ) -> None:
+        """Do what a person does with an invoice, or something else, in Visma itself."""
         client = Client(self.box.base_url)
-        answer = client.exchange(method, f"/v1/customerinvoice{path}", dumps(body or {}).encode(), {})
+        answer = client.exchange(method, f"/v1/{resource}{path}", dumps(body or {}).encode(), {})
         client.close()
         assert isinstance(answer, Answer)
         assert answer.status in (200, 201, 204), answer.body

@@ -216,8 +216,9 @@ def test_a_customer_is_found_by_its_own_identifiers(
 def test_another_customer_with_the_same_identifier_is_named(tmp_path: Path) -> None:
     """An organisation may have two customers: one with another name is not the one that was sent."""
     with office(tmp_path) as firm:
-        firm.write([("K1", "Ny AS", "100010007", "")], CUSTOMER_HEADERS, CUSTOMERS)
+        firm.write([("K1", "Ny AS", "911111111", "")], CUSTOMER_HEADERS, CUSTOMERS)
         firm.doubt("cut_before", "K1", match="POST customer")
+        firm.by_hand("PUT", "/10007", {"corporateId": {"value": "911111111"}}, "customer")
         firm.ahead_s += LONG_S
 
         stays = firm.settle()
