@@ -11,7 +11,7 @@ from typing import Any, Final
 from importer.api.session import Session
 from importer.endpoints import Endpoint
 from importer.errors import TargetError
-from importer.expect import Expectation, number_of
+from importer.expect import Expectation, number_of, spelled
 from importer.search import PAGE_SIZE, Unreadable, candidates, rows
 
 #: By as much a date is corrected at most, so that a list over the dates still shows the document.
@@ -33,7 +33,7 @@ class Index:
         customer = str(party.get("number")) if isinstance(party, dict) else ""
         names = [("number", number, "")]
         if self.endpoint.reference_field:
-            names.append(("reference", read.get(self.endpoint.reference_field), customer))
+            names.append(("reference", spelled(read.get(self.endpoint.reference_field)), spelled(customer)))
         names += [(name, read.get(name), "") for name in self.endpoint.identifiers]
         for kind, value, of in names:
             if isinstance(value, str) and value:
@@ -49,7 +49,7 @@ class Index:
         keys = [(name, value, "") for name, value in expected.identifiers.items()]
         keys += [("number", expected.number, "")] if expected.number else []
         if expected.reference and expected.customer:
-            keys.append(("reference", expected.reference, expected.customer))
+            keys.append(("reference", spelled(expected.reference), spelled(expected.customer)))
         unique = {number_of(self.endpoint, read): read for key in keys for read in self.found.get(key, [])}
         return list(unique.values())
 

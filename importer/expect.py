@@ -123,6 +123,11 @@ def _amount(lines: list[dict[str, Any]]) -> str | None:
     return plain(total)
 
 
+def spelled(text: object) -> str:
+    """Return a text without its casing: a company may keep numbers and references in capitals."""
+    return text.casefold() if isinstance(text, str) else ""
+
+
 def differences(endpoint: Endpoint, expected: Expectation, read: Dictionary[str, Any]) -> list[str]:
     """Name what a document read from the API does not share with the one that was sent.
 
@@ -137,6 +142,9 @@ def differences(endpoint: Endpoint, expected: Expectation, read: Dictionary[str,
     if expected.name:
         pairs.append(("name", expected.name, _digest(str(read.get("name") or ""))))
     found = [name for name, sent, there in pairs if sent and sent != there]
+    there = read.get(endpoint.reference_field or "")
+    if expected.reference and there != expected.reference and spelled(there) == spelled(expected.reference):
+        found.append("casing of the reference")
     lines = read.get(endpoint.lines or "")
     if expected.lines is not None and isinstance(lines, list) and len(lines) != expected.lines:
         found.append("number of lines")

@@ -171,7 +171,9 @@ class Resolver:
             reference = other.reference if expected.reference else None
             identifiers = {name: other.identifiers[name] for name in expected.identifiers if name in other.identifiers}
             probe = Expectation(number=number, reference=reference, customer=other.customer, identifiers=identifiers)
-            whole = (not by_number_too or number) and (not expected.reference or reference)
+            # a company may cut references: a short one that is found proves nothing of a longer one
+            long = len(reference or "") >= len(expected.reference or "")
+            whole = (not by_number_too or number) and (not expected.reference or reference) and long
             if not known.number or not whole or len(identifiers) < len(expected.identifiers):
                 continue
             found = candidates(self.session, endpoint, probe)

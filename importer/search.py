@@ -10,7 +10,7 @@ from typing import Any, Final
 from importer.api.client import NoAnswer
 from importer.api.session import Session
 from importer.endpoints import Endpoint
-from importer.expect import Expectation, number_of
+from importer.expect import Expectation, number_of, spelled
 from importer.lookup import Found, read_one
 
 #: Rows asked for at a time; the API may give fewer.
@@ -60,9 +60,9 @@ def _by_reference(session: Session, endpoint: Endpoint, expected: Expectation) -
     for row in rows(session, endpoint, {field: expected.reference, "customer": expected.customer}):
         party = row.get("customer")
         if (
-            row.get(field) == expected.reference
+            spelled(row.get(field)) == spelled(expected.reference)
             and isinstance(party, dict)
-            and party.get("number") == expected.customer
+            and spelled(party.get("number")) == spelled(expected.customer)
         ):
             yield row
 

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from importer.api.session import Session
 from importer.endpoints import Endpoint
-from importer.expect import Expectation, differences, number_of
+from importer.expect import Expectation, differences, number_of, spelled
 from importer.model import Document
 from importer.readback import is_ours
 from importer.search import PAGE_SIZE, Unreadable, by_number, candidates, rows
@@ -62,8 +62,8 @@ def _contradicts(endpoint: Endpoint, expected: Expectation, read: Item) -> bool:
     """Tell whether what was read is certainly another document; what Visma may have rewritten is no sign of that."""
     if endpoint.reference_field and expected.reference:
         there = read.get(endpoint.reference_field)
-        # a reference may be cut to the length that fits
-        return not (isinstance(there, str) and there and expected.reference.startswith(there))
+        # a reference may be cut to the length that fits, or kept in capitals
+        return not (there and isinstance(there, str) and spelled(expected.reference).startswith(spelled(there)))
     different = set(differences(endpoint, expected, read))
     if expected.identifiers:
         same = [name for name, value in expected.identifiers.items() if read.get(name) == value]

@@ -264,6 +264,47 @@ def test_nothing_is_concluded_where_no_document_is_known_that_the_look_up_must_f
         assert (stays["status"], "known to be there" in stays["message"]) == ("unknown", True)
 
 
+@pytest.mark.parametrize(("sent", "kept"), [(("F0002", "acme"), ("F0002", "ACME")), (("f2", "10002"), ("F2", "10002"))])
+def test_what_agrees_but_for_its_casing_is_neither_absent_nor_ours(
+    tmp_path: Path, sent: tuple[str, str], kept: tuple[str, str]
+) -> None:
+    """A company may keep numbers and references in capitals: what stands there so is named, and not sent again."""
+    rows = invoice_rows(3)
+    rows[1] = (*sent, *rows[1][2:])
+    settings = Settings(
+        numbering={"customerInvoice": "automatic", "customer": "lenient"},
+        ignored_filters=frozenset({"externalReference", "customer"}),
+    )
+    with office(tmp_path, rows=rows, settings=settings) as firm:
+        firm.by_hand("POST", "", {"number": {"value": "ACME"}, "name": {"value": "Acme AS"}}, "customer")
+        firm.doubt("cut_before", sent[0])
+        reference, customer = kept
+        firm.post(**{**SECOND, "externalReference": reference, "customerNumber": customer})
+        firm.ahead_s += LONG_S
+
+        stays = firm.settle()
+        assert (stays["status"], "000003" in stays["message"]) == ("unknown", True)
+        assert firm.resolve("--key", sent[0], "--not-there", "--yes")[0] == 0
+        # the journal does not know it, so that it is a person's to decide
+        later = firm.run()
+        assert (later.code, later.document(sent[0])["status"], len(firm.numbers)) == (4, "changed", 3)
+
+
+@pytest.mark.parametrize(("known", "status"), [("F1", "unknown"), ("INVOICE-2025-0000001", "not_sent")])
+def test_a_short_reference_that_is_found_proves_nothing_of_a_longer_one(
+    tmp_path: Path, known: str, status: str
+) -> None:
+    """A company may cut references to a length: only one as long shows that the look-up would find it."""
+    (row,) = invoice_rows(1)
+    rows = [(known, *row[1:]), ("INVOICE-2025-0000002", *row[1:4], 3, *row[5:])]
+    with office(tmp_path, rows=rows) as firm:
+        firm.doubt("cut_before", "INVOICE-2025-0000002")
+        firm.ahead_s += LONG_S
+
+        stays = firm.settle()
+        assert (stays["status"], "known to be there" in stays["message"]) == (status, status == "unknown")
+
+
 @pytest.mark.parametrize("kind", ["cut_before", "cut_after"])
 def test_nothing_is_concluded_from_lists_that_lag(tmp_path: Path, kind: str) -> None:
     """A list that does not show the documents of the same hour shows neither that this one is there nor that not."""
