@@ -8,9 +8,10 @@ from collections.abc import Iterable, Sequence
 from collections.abc import Mapping as Dictionary
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Final
+from typing import Final, NamedTuple
 
-from importer.expect import Expectation
+from importer.endpoints import table
+from importer.expect import Expectation, can_be_searched
 from importer.model import Document, Past, Status, changed
 
 #: What the journal keeps of a document that was sent, and what it is called.
@@ -23,6 +24,14 @@ _COMPARED: Final = {
     "lines": "lines",
     "amount": "net amount",
 }
+
+
+class Refused(NamedTuple):
+    """Hold an attempt that was refused with an error after which it may be in Visma all the same."""
+
+    past: Past
+    #: what it must look like there, as it is written down
+    expect: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +54,8 @@ class Known:
     told_apart: frozenset[tuple[str, str]] = frozenset()
     #: attempts that were once in doubt, by identity: what is found there may be what they left
     once_doubtful: Dictionary[str, Past] = field(default_factory=dict)
+    #: the latest attempt for each key that was refused with an error, and of which no more is known
+    refused: Dictionary[str, Refused] = field(default_factory=dict)
     #: of an upsert, what it knows of changes, by number; all of the above is of what was created
     updates: "Known | None" = None
 
@@ -116,7 +127,8 @@ def decide(documents: Iterable[Document], known: Known, *, kind: str, clock: Clo
 def _create(document: Document, known: Known) -> Document:
     past = known.by_identity.get(document.identity)
     if past is None:
-        return held_by_twin(document, known)
+        held = _held_by_error(document, known)
+        return held_by_twin(held, known) if held.status is None else held
     if past.state != "accepted":
         return _in_doubt(document, past)
     if past.fingerprint == document.fingerprint:
@@ -131,7 +143,9 @@ def _create(document: Document, known: Known) -> Document:
 def _upsert(document: Document, known: Known) -> Document:
     """Hold what may be there or not; for the others the API tells whether they are (preflight.py)."""
     past = known.by_identity.get(document.identity)
-    return document if past is None or past.state == "accepted" else _in_doubt(document, past)
+    if past is None:
+        return _held_by_error(document, known)
+    return document if past.state == "accepted" else _in_doubt(document, past)
 
 
 def held_by_twin(document: Document, known: Known) -> Document:
@@ -159,7 +173,42 @@ def _update_or_action(document: Document, known: Known, clock: Clock) -> Documen
     if past is not None:
         return _already(document, past) if past.state == "accepted" else _in_doubt(document, past)
     doubt = known.doubtful.get(key)
-    return held_by_doubt(document, known, clock) if doubt is None else _waits(document, doubt, settling(doubt.key))
+    if doubt is not None:
+        return _waits(document, doubt, settling(doubt.key))
+    held = held_by_doubt(document, known, clock)
+    return _behind_error(held, known) if held.status is None else held
+
+
+def _held_by_error(document: Document, known: Known) -> Document:
+    """Hold a create after an error of which no look-up shows whether it left something in Visma."""
+    refused = known.refused.get(document.key or "")
+    if refused is None or (can_be_searched(document.expect) and can_be_searched(refused.expect)):
+        return document
+    return _may_be_there(document, refused.past)
+
+
+def _behind_error(document: Document, known: Known) -> Document:
+    """Hold what cannot be repeated after an error of which no look-up shows whether it was carried out."""
+    refused = known.refused.get(document.key or "")
+    # an update by key alone may be repeated; of what has a proof the API tells (preflight.py)
+    if refused is None or refused.past.identity == refused.past.key or table()[document.endpoint].proof:
+        return document
+    if refused.past.identity == document.identity:
+        return _may_be_there(document, refused.past)
+    message = (
+        f"It waits: an attempt with other content for {document.key!r} on {_day(refused.past)} (run "
+        f"{refused.past.run_id}) was refused with an error after which it may be carried out all the same. "
+        f"{by_hand(document.key)}"
+    )
+    return changed(document, status=Status.NOT_SENT, message=message, waits=True)
+
+
+def _may_be_there(document: Document, past: Past) -> Document:
+    message = (
+        f"An attempt on {_day(past)} (run {past.run_id}) was refused with an error after which it may be in Visma all "
+        f"the same, and no look-up shows whether it is. Nothing was sent. {by_hand(document.key)}"
+    )
+    return changed(document, status=Status.UNKNOWN, message=message)
 
 
 def held_by_doubt(document: Document, known: Known, clock: Clock) -> Document:

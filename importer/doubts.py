@@ -81,11 +81,14 @@ class Doubts:
         """Settle what is in doubt at the end of a run, and put it into the outcomes."""
         if not any(outcome.status is Status.UNKNOWN for outcome in outcomes):
             return
-        live, readable = self._live(), True
+        live, refused, readable = self._live(), self._refused_before(record), True
         for position, outcome in enumerate(outcomes):
             if outcome.status is not Status.UNKNOWN:
                 continue
             attempt = live.get(self._spot(documents[position]))
+            if attempt is None and self._spot(documents[position]) in refused:
+                # no look-up shows whether it is there
+                continue
             if attempt is None or attempt.state not in _DOUBTFUL:
                 found = _settled_meanwhile(outcome, documents[position], attempt)
             elif readable and not (attempt.run_id != record.run_id and is_in_hand(self.journal, attempt)):
@@ -99,6 +102,19 @@ class Doubts:
                 continue
             self.journal.note(record, found)
             outcomes[position] = found
+
+    def _refused_before(self, record: RunRecord) -> set[tuple[str, str]]:
+        """Return what earlier runs were refused with an error after which it may be there all the same."""
+        latest = {
+            (name, attempt.identity): attempt
+            for name in self._names
+            for attempt in self.journal.once_doubtful(self.company, name)
+        }
+        return {
+            spot
+            for spot, attempt in latest.items()
+            if attempt.state == "rejected" and (attempt.settled_at or "") < record.started_at
+        }
 
     def verify_own(self, record: RunRecord, documents: Sequence[Document], outcomes: list[Outcome]) -> None:
         """See that the numbers which Visma gave in this run are its documents' own; put right those that are not."""

@@ -5,7 +5,7 @@ from collections.abc import Mapping as Dictionary
 from dataclasses import replace
 from typing import Final
 
-from importer.decide import Known, known_from
+from importer.decide import Known, Refused, known_from
 from importer.endpoints import Endpoint, creator, table
 from importer.journal import Journal, changes
 from importer.journal.attempts import WITHDRAWN
@@ -41,8 +41,10 @@ def _known(journal: Journal, company: str, endpoint: str) -> Known:
     once: dict[str, Past] = {}
     told_apart: set[tuple[str, str]] = set()
     waived: set[tuple[str, str]] = set()
+    refused: dict[str, Past] = {}
     for past in journal.deciding(company, endpoint):
         same = (past.key, past.fingerprint)
+        refused.pop(past.identity, None)
         if past.state == WITHDRAWN:
             told_apart.add(same)
             waived.add(same)
@@ -54,7 +56,18 @@ def _known(journal: Journal, company: str, endpoint: str) -> Known:
         else:
             # what is found may as well be what that person saw, and had reversed: it is not taken for ours
             once[past.identity] = past._replace(fingerprint="") if same in told_apart else past
-    return replace(known_from(live, frozenset(waived), once), told_apart=frozenset(told_apart))
+            if past.state == "rejected":
+                refused[past.identity] = past
+    known = replace(known_from(live, frozenset(waived), once), told_apart=frozenset(told_apart))
+    return replace(known, refused=_with_expectations(journal, company, endpoint, refused)) if refused else known
+
+
+def _with_expectations(
+    journal: Journal, company: str, endpoint: str, refused: Dictionary[str, Past]
+) -> dict[str, Refused]:
+    """Return, by key, the latest attempt that was refused with an error, with what it is known by."""
+    expected = {attempt.attempt_id: attempt.expect for attempt in journal.once_doubtful(company, endpoint)}
+    return {past.key: Refused(past, expected.get(past.attempt_id, "")) for past in refused.values()}
 
 
 def numbers_of(journal: Journal, company: str, origins: Dictionary[str, str]) -> Callable[[Reference], str | None]:

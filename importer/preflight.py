@@ -7,13 +7,14 @@ hand. Of updates it reads what would change, where the mapping asks for it. Of u
 from collections.abc import Mapping as Dictionary
 from collections.abc import Sequence, Set
 from dataclasses import replace
+from typing import Any
 
 from importer.api.session import Session
 from importer.decide import Clock, Known, decision
 from importer.endpoints import Endpoint
 from importer.existing import Index, Item, look_up
 from importer.expect import Expectation, differences, number_of
-from importer.lookup import prepare
+from importer.lookup import prepare, read_one, unread
 from importer.mapping import Mapping
 from importer.model import Document, Status
 from importer.upsert import find_existing
@@ -39,7 +40,8 @@ def look_before(
     Raises: TargetError when the API cannot be searched, so that nothing may be written.
     """
     if endpoint.kind != "create":
-        return tuple(documents)
+        proof = endpoint.proof
+        return _seen_done(session, endpoint, proof, documents, known) if proof else tuple(documents)
     known_numbers = {past.number: past.key for past in known.accepted.values() if past.number}
     ours = {(past.key, past.fingerprint) for past in known.once_doubtful.values()}
     expected = {
@@ -53,17 +55,68 @@ def look_before(
     # of what was corrected since an attempt that was in doubt, that one may be there with another date
     once = {past.key: past.fingerprint for past in known.once_doubtful.values()}
     corrected = [
-        sought[document.key]
+        document.key
         for document in documents
         if document.key in sought and once.get(document.key or "", document.fingerprint) != document.fingerprint
     ]
-    index = look_up(session, endpoint, list(sought.values()), corrected)
-    return tuple(
-        _judged(document, endpoint, sought[document.key], index, known_numbers, ours)
-        if document.status is None and document.key in sought
-        else document
-        for document in documents
+    # and after an error under another reference, too
+    former = {key: Expectation.load(known.refused[key].expect) for key in corrected if key and key in known.refused}
+    singly = [*(sought[key] for key in corrected), *former.values()]
+    index = look_up(session, endpoint, [*sought.values(), *former.values()], singly)
+
+    def judged(document: Document) -> Document:
+        if document.status is not None or document.key not in sought:
+            return document
+        found = _judged(document, endpoint, sought[document.key], index, known_numbers, ours)
+        if found.status is not None or document.key not in former:
+            return found
+        return _left_by_error(document, endpoint, former[document.key], index, known_numbers)
+
+    return tuple(map(judged, documents))
+
+
+def _left_by_error(
+    document: Document, endpoint: Endpoint, former: Expectation, index: Index, known_numbers: Dictionary[str, str]
+) -> Document:
+    """Hold a document whose former content was refused with an error, and is in Visma all the same."""
+    numbers = [
+        number
+        for read in index.hits(former)
+        if not differences(endpoint, former, read)
+        and (number := number_of(endpoint, read)) is not None
+        and number not in known_numbers
+    ]
+    if not numbers:
+        return document
+    message = (
+        f"An earlier attempt with other content was refused with an error, but is in Visma as {', '.join(numbers)}; "
+        f"nothing was sent. Correct it in Visma, or delete it there. {decision(document.key)}"
     )
+    number = numbers[0] if len(numbers) == 1 else None
+    return replace(document, status=Status.CHANGED, number=number, message=message)
+
+
+def _seen_done(
+    session: Session, endpoint: Endpoint, proof: Dictionary[str, Any], documents: Sequence[Document], known: Known
+) -> tuple[Document, ...]:
+    """Return the documents; an action that was refused with an error, but is seen to be done, has a status now."""
+
+    def seen(document: Document) -> Document:
+        if document.status is not None or not document.key or document.key not in known.refused:
+            return document
+        found = read_one(session, endpoint, document.key)
+        if isinstance(found, str):
+            return unread(document, found)
+        value = found.data.get(proof["field"]) if found else None
+        if value is None or value in proof["leaves"]:
+            return document
+        message = (
+            f"The {proof['field']} is {value} already, after an attempt that was refused with an error; nothing was "
+            "sent."
+        )
+        return replace(document, status=Status.ALREADY_ACCEPTED, message=message, number=document.key, adopted=True)
+
+    return tuple(map(seen, documents))
 
 
 def _known(document: Document) -> Expectation:

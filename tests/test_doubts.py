@@ -197,6 +197,93 @@ def test_a_refusal_with_500_is_looked_up_before_it_is_sent_again(firm: Office) -
     assert len(firm.numbers) == 3
 
 
+LETTER = "version: 1\nendpoint: customer.createDunningLetter\nkey: No\nfields: {levelFrom: From, levelTo: To}\n"
+LINES = "version: 1\nendpoint: customerInvoice.update\nkey: No\nlines: {description: From, quantity: To}\n"
+NAMES = "version: 1\nendpoint: customer.upsert\nkey: No\nfields: {name: From, mainAddress: {city: To}}\n"
+NOTES = """\
+version: 1
+endpoint: customerInvoice.create
+key: No
+fields: {customerNumber: {value: "10001"}}
+lines: {description: From, quantity: To}
+"""
+UNSEEN = [
+    # of an action or added lines another content is another document, which waits
+    (LETTER, "POST createDunningLetter", ("10001", 0, 1), ("10001", 0, 2), "not_sent"),
+    (LINES, "PUT customerinvoice", ("000001", "Frakt", 1), ("000001", "Frakt", 2), "not_sent"),
+    (NOTES, INVOICE, ("N1", "Frakt", 1), ("N1", "Frakt", 2), "unknown"),
+    (NAMES, "POST customer", ("K1", "Ny AS", "Oslo"), ("K1", "Ny AS", "Bergen"), "unknown"),
+]
+
+
+@pytest.mark.parametrize(("mapping", "match", "row", "corrected", "held"), UNSEEN)
+@pytest.mark.parametrize(
+    ("word", "counts"), [(("--accepted", "30000"), {"already_accepted": 1}), (("--not-there",), {"accepted": 1})]
+)
+def test_what_an_error_refused_and_no_look_up_shows_is_not_sent_again_until_a_person_says_so(
+    firm: Office,
+    mapping: str,
+    match: str,
+    row: tuple[Any, ...],
+    corrected: tuple[Any, ...],
+    held: str,
+    word: tuple[str, ...],
+    counts: dict[str, int],
+) -> None:
+    """The first run says what Visma answered; from then on it may be there, and the row says who settles it."""
+    firm.post(customerNumber="10001", documentDate="2025-01-27")
+    headers = ("No", "From", "To")
+    firm.write([row], headers, mapping)
+    first = firm.run(Fault(match=match, kind="500_message", commit=True))
+    assert (first.code, first.counts) == (4, {"rejected": 1})
+    before = firm.writes
+
+    again = firm.run()
+    firm.write([corrected], headers)
+    other = firm.run()
+
+    assert (again.code, again.counts, other.code, other.counts) == (5, {"unknown": 1}, 5, {held: 1})
+    for ran in (again, other):
+        assert f"visma-import resolve --key {row[0]} --accepted NUMBER, or --not-there" in ran.documents[0]["message"]
+    assert firm.writes == before
+
+    firm.write([row], headers)
+    assert firm.resolve("--key", row[0], *word, "--yes")[0] == 0
+    assert firm.run().counts == counts
+    assert firm.run().counts == {"already_accepted": 1}
+    assert firm.writes == before + (counts == {"accepted": 1})
+
+
+def test_an_action_that_an_error_refused_is_seen_to_be_done(tmp_path: Path) -> None:
+    """Of a release the status tells whether it was done: then it is accepted already, else it goes out again."""
+    with office(tmp_path, settings=replace(AUTOMATIC, release_delay_s=0)) as firm:
+        assert firm.run().code == 0
+        firm.write([("000001",), ("000002",)], ("No",), "version: 1\nendpoint: customerInvoice.release\nkey: No\n")
+        done = Fault(match="POST action/release", kind="500_message", nth=1, commit=True)
+        ran = firm.run(done, Fault(match="POST action/release", kind="500_message", nth=2))
+        assert (ran.code, ran.counts) == (4, {"rejected": 2})
+        before = firm.writes
+
+        later = firm.run()
+        assert [one["status"] for one in later.documents] == ["already_accepted", "accepted"]
+        assert (later.code, firm.writes - before) == (0, 1)
+        assert firm.attempt("000001")["state"] == "accepted"
+
+
+def test_what_an_error_refused_is_looked_for_as_it_was_sent_too(firm: Office) -> None:
+    """Its reference and customer were corrected since: what the error left is named, and nothing is sent."""
+    ran = firm.run(Fault(match=INVOICE, kind="500_message", nth=2, commit=True))
+    assert ran.document("F0002")["status"] == "rejected"
+    rows = invoice_rows(3)
+    firm.write([rows[0], ("F0002", "10007", *rows[1][2:]), *rows[2:]])
+
+    later = firm.run()
+
+    found = later.document("F0002")
+    assert (later.code, found["status"], found["number"]) == (4, "changed", "000002")
+    assert len(firm.numbers) == 3
+
+
 def test_other_content_waits_only_as_long_as_the_first_may_be_under_way(firm: Office) -> None:
     """After a doubtful update another one for that customer waits for --settle-after, and then goes."""
     firm.write([("10001", "Alfa")], ("No", "Name"), RENAME)

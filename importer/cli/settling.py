@@ -137,8 +137,9 @@ def _matter(journal: Journal, company: str, key: str, endpoint: str | None) -> _
     for name in [creator(endpoint)] if endpoint else list(table()):
         live = [attempt for attempt in journal.live_attempts(company, name) if attempt.key == key]
         doubtful = [attempt for attempt in live if attempt.state != "accepted"]
-        newest = doubtful or live
-        matter = _Matter(name, newest[-1] if newest else None, _changed(journal, company, key, name))
+        changed = _changed(journal, company, key, name)
+        newest = doubtful or _refused(journal, company, key, name, live, changed) or live
+        matter = _Matter(name, newest[-1] if newest else None, changed)
         found += [matter] if matter.attempt or matter.changed else []
     if not found:
         raise UsageError(f"The journal knows no document with the key {key!r} in this company.")
@@ -146,6 +147,20 @@ def _matter(journal: Journal, company: str, key: str, endpoint: str | None) -> _
         listed = ", ".join(sorted(matter.endpoint for matter in found))
         raise UsageError(f"{key!r} stands for several documents ({listed}). Say which: --endpoint NAME.")
     return found[0]
+
+
+def _refused(
+    journal: Journal,
+    company: str,
+    key: str,
+    endpoint: str,
+    live: Sequence[Attempt],
+    changed: tuple[RunRecord, Outcome] | None,
+) -> list[Attempt]:
+    """Return the attempts that were refused with an error after which the document may be there all the same."""
+    latest = {one.identity: one for one in journal.once_doubtful(company, endpoint) if one.key == key}
+    latest |= {one.identity: one for one in live}
+    return [one for one in latest.values() if one.state == "rejected"] if changed is None else []
 
 
 def _carry_out(journal: Journal, matter: _Matter, word: Word) -> None:
