@@ -20,7 +20,7 @@ def final_answer(session: Session, job: str, waits_s: tuple[float, ...] = ()) ->
     """Return the final answer to a request, None where it is no longer kept, or a sentence why there is none yet."""
     for wait_s in (*waits_s, 0.0):
         found = _look(session, job)
-        if not isinstance(found, str) or not wait_s or session.wait(wait_s):
+        if not isinstance(found, str) or not wait_s or session.pause(wait_s):
             return found
     return found
 

@@ -159,7 +159,7 @@ def prove(session: Session, endpoint: Endpoint, verdict: Verdict, number: str) -
                 return replace(
                     verdict, status=Status.ACCEPTED, message=f"The {proof['field']} is {seen} now.", queued=False
                 )
-        if session.wait(seconds):
+        if session.pause(seconds):
             break
     message = f"Visma took it on, but the {proof['field']} is still {seen!r}. Look it up there later."
     return replace(verdict, status=Status.UNKNOWN, message=message, then=Then.NEXT)

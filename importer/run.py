@@ -269,7 +269,7 @@ class Run:
             # the claim is settled by now, so that a kill during the wait leaves nothing in doubt; all wait, for what
             # turned this one away would turn the others away too
             if tries:
-                session.pace.pause(self.rules.wait_s(tries))
+                session.pace.pause(self.rules.wait_s(tries), by_limit=False)
         return None
 
     def _may_go(self) -> bool:

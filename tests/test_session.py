@@ -1,10 +1,12 @@
 """What may be sent again: after 401 with another token, after 429 when the API wants it, and nothing else."""
 
+import threading
 import time
 from pathlib import Path
 
 import pytest
-from end_to_end import RawServer, created, http, import_into, invoice_rows, make_project
+from end_to_end import TARGET, RawServer, aim, command, created, http, invoice_rows, make_project
+from fault_server import Deed, FaultServer
 from sessions import (
     CUSTOMERS,
     INVOICE,
@@ -149,9 +151,31 @@ def test_a_maintenance_shorter_than_it_was_told_costs_no_run(tmp_path: Path) -> 
 
     project = make_project(tmp_path / "project", invoice_rows(1))
     with Maintained(lambda *_: created("000001")) as server:
-        assert import_into(project, server.base_url).code == 0
+        aim(project, server.base_url)
+        code, _, err = command("run", "mapping.yaml", *TARGET, cwd=project)
 
+    assert code == 0
     assert answered[1] - answered[0] >= 2.0
+    assert "asking again in 2 s" in err
+    assert "request limit" not in err
+
+
+def test_a_wait_for_a_host_that_is_gone_is_told_as_such(tmp_path: Path) -> None:
+    """Not every wait is for the API's request limit."""
+    project = make_project(tmp_path / "project", invoice_rows(2))
+    with FaultServer() as server:
+        aim(project, server.base_url)
+
+        def be_gone(_server: FaultServer) -> None:
+            server.leave()
+            threading.Timer(1.5, server.come_back).start()
+
+        server.script["F0001"] = [Deed(end="close", meanwhile=be_gone)]
+        code, _, err = command("run", "mapping.yaml", *TARGET, "--workers", "1", cwd=project)
+
+        assert (code, len(server.ledger)) == (0, 2)
+    assert "asking again in 4 s" in err
+    assert "request limit" not in err
 
 
 def test_a_stop_while_it_waits_ends_without_sending(tmp_path: Path) -> None:

@@ -31,6 +31,7 @@ class Pace:
     _resets_at: float = field(default=0.0, init=False)
     _next_at: float = field(default=0.0, init=False)
     _paused_until: float = field(default=0.0, init=False)
+    _by_limit: bool = field(default=True, init=False)
     _lock: Any = field(default_factory=threading.Lock, init=False, repr=False)
 
     def observe(self, headers: Dictionary[str, str]) -> None:
@@ -49,15 +50,22 @@ class Pace:
             if reset is not None:
                 self._resets_at = self.clock() + min(reset, MAX_S)
 
-    def pause(self, seconds: float) -> None:
-        """Let nobody ask anything for so long."""
+    def pause(self, seconds: float, *, by_limit: bool = True) -> None:
+        """Let nobody ask anything for so long, since the API wants it so by its limit or for another reason."""
+        until = self.clock() + seconds
         with self._lock:
-            self._paused_until = max(self._paused_until, self.clock() + seconds)
+            if until > self._paused_until:
+                self._paused_until, self._by_limit = until, by_limit
 
     @property
     def is_paused(self) -> bool:
         """Tell whether nobody is to ask anything now."""
         return self.clock() < self._paused_until
+
+    @property
+    def is_interrupted(self) -> bool:
+        """Tell whether nobody is to ask anything now, for a reason that is not the API's limit."""
+        return self.is_paused and not self._by_limit
 
     def doubt(self) -> None:
         """Count one more document in doubt, for which a look-up is kept in reserve."""

@@ -46,8 +46,10 @@ class Session:
     client: Client
     tokens: TokenSource | None = None
     pace: Pace = field(default_factory=lambda: Pace(mild_per_s=0.0))
-    #: waits a number of seconds; true when somebody stopped the run meanwhile
+    #: waits a number of seconds for the API's request limit; true when somebody stopped the run meanwhile
     wait: Callable[[float], bool] = ignore_wait
+    #: the same where the limit is not the reason; None is the same indeed
+    wait_again: Callable[[float], bool] | None = None
     clocks: Callable[[], tuple[float, float]] = read_clocks
     #: the server's time as an answer told it, and when by our clocks
     _server_time: tuple[datetime, tuple[float, float]] | None = field(default=None, init=False)
@@ -86,11 +88,19 @@ class Session:
             if seen.year < _LAST_YEAR:
                 self._server_time = (seen if seen.tzinfo else seen.replace(tzinfo=UTC), self.clocks())
 
+    def pause(self, seconds: float) -> bool:
+        """Wait before something is asked for again; true when somebody stopped the run meanwhile."""
+        return (self.wait_again or self.wait)(seconds)
+
+    def _keep_pace(self, seconds: float) -> bool:
+        """Wait as long as the pace wants it; true when somebody stopped the run meanwhile."""
+        return self.pause(seconds) if self.pace.is_interrupted else self.wait(seconds)
+
     def turn(self, before: Callable[[], None] = lambda: None) -> bool:
         """Wait until a write may go out, doing something first; false when somebody stopped the run meanwhile."""
         while (delay := self.pace.delay_s(write=True)) > 0:
             before()
-            if self.wait(delay):
+            if self._keep_pace(delay):
                 return False
         return True
 
@@ -110,7 +120,7 @@ class Session:
                 passing = not result.final
             else:
                 passing = result.status in _PASSING or not result.whole
-            if not passing or attempt == _READ_TRIES - 1 or self.wait(_before_again_s(result, attempt)):
+            if not passing or attempt == _READ_TRIES - 1 or self.pause(_before_again_s(result, attempt)):
                 break
         return result
 
@@ -118,8 +128,8 @@ class Session:
         while True:
             delay = self.pace.delay_s(write=False)
             if delay > 0:
-                if self.wait(delay):
-                    return NoAnswer(sent=False, reason="stopped by hand while it waited for the API's request limit")
+                if self._keep_pace(delay):
+                    return NoAnswer(sent=False, reason="stopped by hand while it waited for its turn")
                 continue
             result = self._authorized("GET", path, None, {})
             if isinstance(result, NoAnswer) or result.status not in TURNED_AWAY or self.wait(seconds_to_wait(result)):

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Final, NamedTuple
 from urllib.parse import urlsplit
 
@@ -39,15 +40,16 @@ def connected(
     Raises: TargetError when no token is given out.
     """
 
-    def wait(seconds: float) -> bool:
+    def wait(seconds: float, *, by_limit: bool = True) -> bool:
         ends_at = time.monotonic() + seconds
         while (left := ends_at - time.monotonic()) > 0:
-            progress.waiting(left)
+            progress.waiting(left, by_limit=by_limit)
             if stop.wait(min(left, 1.0)):
                 break
         progress.waiting(0.0)
         return stop.is_set()
 
+    wait_again = partial(wait, by_limit=False)
     if isinstance(chosen, str):
         # only where it is the target: it is a server of its own
         from importer.cli.rehearsal import settings
@@ -56,7 +58,8 @@ def connected(
         with Sandbox(project.sandbox, settings=settings(faults)) as box:
             client = Client(box.base_url)
             try:
-                yield Connection(sandbox_target(box.base_url, box.company_id), Session(client, wait=wait))
+                session = Session(client, wait=wait, wait_again=wait_again)
+                yield Connection(sandbox_target(box.base_url, box.company_id), session)
             finally:
                 client.close()
         return
@@ -68,7 +71,7 @@ def connected(
         tokens = TokenSource(chosen, token_client)
         tokens.token()
         pace = Pace(mild_per_s=0.0 if chosen.loopback else MILD_PER_S)
-        yield Connection(chosen, Session(client, tokens, pace, wait))
+        yield Connection(chosen, Session(client, tokens, pace, wait, wait_again))
     finally:
         client.close()
         token_client.close()

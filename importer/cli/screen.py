@@ -237,13 +237,19 @@ class RunProgress:
             counts = ", ".join(f"{count} {status}" for status, count in self._counts.items())
             self._line(f"{self.done} of {self.total} documents: {counts}")
 
-    def waiting(self, seconds: float) -> None:
-        """Count down while the run waits for the API's request limit; 0 ends the wait."""
+    def waiting(self, seconds: float, *, by_limit: bool = True) -> None:
+        """Count down while the run waits, for the API's request limit or to ask again; 0 ends the wait."""
+        left = duration(seconds)
         if self._bar is not None:
-            left = f"request limit: {duration(seconds)} left (Ctrl-C is safe)"
-            self._bar.update(self._task, description=left if seconds >= 1 else "sending")
+            told = f"request limit: {left} left" if by_limit else f"asking again in {left}"
+            self._bar.update(self._task, description=f"{told} (Ctrl-C is safe)" if seconds >= 1 else "sending")
         elif not self.quiet and seconds >= 1 and not self._wait_said:
-            self._line(f"The API's request limit is reached: waiting {duration(seconds)}. Ctrl-C stops safely.")
+            told = (
+                f"The API's request limit is reached: waiting {left}."
+                if by_limit
+                else f"The API has not answered yet what is asked for: asking again in {left}."
+            )
+            self._line(f"{told} Ctrl-C stops safely.")
         self._wait_said = seconds >= 1
 
     @staticmethod
