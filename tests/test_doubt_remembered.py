@@ -76,3 +76,14 @@ def test_it_is_the_servers_clock_that_says_how_long_other_content_waits(firm: Of
 
     assert (soon, later) == ((5, {"not_sent": 1}), (0, {"accepted": 1}))
     assert loads(plan)["plan"][0]["status"] == "not_sent"
+
+
+@pytest.mark.parametrize("word", ["--not-there", "--accepted"])
+def test_a_word_on_what_is_in_doubt_twice_settles_both(firm: Office, word: str) -> None:
+    """The same content went again and ended in doubt again: one word on it lets other content go."""
+    lost = Fault(match="PUT customer", kind="cut_before")
+    assert [rename(firm, "Beta", lost)[0] for _ in range(2)] == [5, 5]
+
+    assert firm.resolve("--key", "10001", word, "--yes")[0] == 0
+
+    assert rename(firm, "Alfa") == (0, {"accepted": 1})

@@ -102,6 +102,8 @@ class _Matter:
     endpoint: str
     attempt: Attempt | None
     changed: tuple[RunRecord, Outcome] | None
+    #: earlier attempts with the same content that are in doubt, too
+    earlier: tuple[Attempt, ...] = ()
 
     @property
     def run_id(self) -> str:
@@ -138,8 +140,9 @@ def _matter(journal: Journal, company: str, key: str, endpoint: str | None) -> _
         live = [attempt for attempt in journal.live_attempts(company, name) if attempt.key == key]
         doubtful = [attempt for attempt in live if attempt.state != "accepted"]
         changed = _changed(journal, company, key, name)
-        newest = doubtful or _refused(journal, company, key, name, live, changed) or live
-        matter = _Matter(name, newest[-1] if newest else None, changed)
+        newest = (doubtful or _refused(journal, company, key, name, live, changed) or live)[-1:]
+        same = tuple(each for each in doubtful[:-1] if each.fingerprint == newest[0].fingerprint)
+        matter = _Matter(name, newest[0] if newest else None, changed, same)
         found += [matter] if matter.attempt or matter.changed else []
     if not found:
         raise UsageError(f"The journal knows no document with the key {key!r} in this company.")
@@ -176,8 +179,8 @@ def _carry_out(journal: Journal, matter: _Matter, word: Word) -> None:
         else:
             journal.word(*changed, "accepted", now_utc(), number=number, by=_person())
         return
-    if attempt is not None:
-        _decide(journal, attempt, word)
+    for each in (*matter.earlier, *([attempt] if attempt else [])):
+        _decide(journal, each, word)
     if changed is not None and settled:
         journal.word(*changed, "withdrawn", now_utc(), number=None, by=_person())
 
