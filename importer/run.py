@@ -83,15 +83,25 @@ def _nothing() -> None:
     """Do nothing."""
 
 
-def first_outcomes(documents: Sequence[Document]) -> list[Outcome]:
-    """Return the outcome of each document before anything is sent: what will be sent is `not_sent` so far."""
+def first_outcomes(documents: Sequence[Document], *, key_in_path: bool = False) -> list[Outcome]:
+    """Return the outcome of each document before anything is sent: what will be sent is `not_sent` so far.
+
+    The number of what is changed or done something with is known: it is the one in the path.
+    """
+
+    def number(document: Document) -> str | None:
+        if document.status in {Status.INVALID, Status.FILTERED}:
+            return document.number
+        in_path = document.known_as if key_in_path else document.path_number
+        return (document.number if document.status else None) or in_path
+
     return [
         Outcome(
             position=position,
             key=document.key,
             status=document.status or Status.NOT_SENT,
             rows=document.rows,
-            number=document.number if document.status else None,
+            number=number(document),
             message=document.message if document.status else WAITING,
             problems=document.problems,
             fingerprint=document.fingerprint,

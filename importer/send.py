@@ -125,7 +125,7 @@ class Sender:
         settled = changed(
             outcome,
             status=verdict.status,
-            number=verdict.number,
+            number=verdict.number or outcome.number,
             http_status=verdict.http_status,
             message=self._message(document, verdict),
             sent_at=None if verdict.status is Status.NOT_SENT else claimed_at,

@@ -87,3 +87,18 @@ def test_a_word_on_what_is_in_doubt_twice_settles_both(firm: Office, word: str) 
     assert firm.resolve("--key", "10001", word, "--yes")[0] == 0
 
     assert rename(firm, "Alfa") == (0, {"accepted": 1})
+
+
+def test_the_number_of_an_update_is_the_one_in_its_path_however_it_ends(firm: Office) -> None:
+    """Unknown, accepted by a person's word, rejected: report and resolve name it, and what Visma has is shown."""
+    firm.write([("10001", "Beta")], ("No", "Name"), RENAME)
+    unknown = firm.run(Fault(match="PUT customer", kind="cut_before"))
+    code, said = firm.resolve("--key", "10001", "--accepted", "--yes")
+    known = firm.run()
+    firm.write([("10001", "Alfa"), ("99999", "Nobody")], ("No", "Name"))
+    rejected = firm.run()
+
+    ends = [unknown.documents[0], known.documents[0], rejected.documents[1]]
+    assert [end["status"] for end in ends] == ["unknown", "already_accepted", "rejected"]
+    assert [end["number"] for end in ends] == ["10001", "10001", "99999"]
+    assert (code, "Visma has 10001" in said) == (0, True)

@@ -111,7 +111,7 @@ def send_step(passage: Passage, *, ask: bool) -> tuple[RunRecord, list[Outcome]]
     past, documents = _decided(passage, doubts)
     if passage.planned is not None:
         documents = only_planned(documents, passage.planned)
-    outcomes = first_outcomes(documents)
+    outcomes = first_outcomes(documents, key_in_path=given.mapping.endpoint.key_in_path)
     check_equations(record, outcomes)
     if not options.quiet:
         _announce(screen.console(error=options.json), given, target, documents)

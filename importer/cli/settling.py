@@ -117,7 +117,7 @@ def decide_key(
     """Settle one document by a person's word: in doubt, accepted, or changed."""
     with connected(chosen, project, screen.RunProgress(quiet=True), Stop()) as connection:
         matter = _matter(journal, connection.target.company, key, endpoint)
-        number = word.number or (matter.attempt.number if matter.attempt else None)
+        number = word.number or (_number(matter.attempt) if matter.attempt else None)
         if matter.changed and not number:
             number = matter.changed[1].number
         _show(connection, table()[matter.endpoint], number, key)
@@ -267,7 +267,7 @@ def _decide(journal: Journal, attempt: Attempt, word: Word) -> None:
         )
     at, by = now_utc(), _person()
     if word.accepted:
-        number = word.number or attempt.number
+        number = word.number or _number(attempt)
         state, message = "accepted", f"{by} saw it in Visma{f' as {number}' if number else ''} on {at[:10]}."
     else:
         state, number = "withdrawn" if attempt.state == "accepted" else "not_sent", attempt.number
@@ -277,6 +277,11 @@ def _decide(journal: Journal, attempt: Attempt, word: Word) -> None:
             f"{attempt.key!r} was settled by somebody else meanwhile, so it was left as it is. See how with "
             f"'visma-import history --key {shlex.quote(attempt.key)}', then decide again."
         )
+
+
+def _number(attempt: Attempt) -> str | None:
+    """Return the number of what an attempt made, or of what it changed."""
+    return attempt.number or (attempt.key if table()[attempt.endpoint].key_in_path else None)
 
 
 def _person() -> str:
