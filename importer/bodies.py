@@ -87,7 +87,9 @@ class Bodies:
         return {
             "fields": _tree(self._members, _with(rows[0].fields, others)),
             "lines": [_line_tree(self._line_members, line) for line in lines],
-            "rows": [row_view(self._headers, row.row.cells, blank_is_text=False) for row in rows],
+            "rows": [
+                row_view(self._headers, row.row.cells, blank_is_text=False, number=row.row.number) for row in rows
+            ],
             "key": key,
             "param": self._param,
         }

@@ -289,7 +289,7 @@ class Converter:
         return Problem(
             sheet=self.sheet.name,
             row=row.number,
-            column=names[0] if len(names) == 1 else None,
+            column=fault.column or (names[0] if len(names) == 1 else None),
             value=fault.shown or None,
             code=fault.code,
             message=fault.message,

@@ -7,7 +7,7 @@ as 1.25 is read as the decimal it spells.
 import re
 from collections.abc import Iterator
 from collections.abc import Mapping as Dictionary
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal, DecimalException
 from functools import cache
@@ -35,8 +35,21 @@ from importer.values import clean, exact, written
 
 _MAX_TEXT: Final = 65_536
 _MAX_POWER: Final = 64
+
+
+class CellError(Exception):
+    """Carry out of a template what is wrong with a cell that it uses."""
+
+    def __init__(self, fault: Fault, row: int | None = None) -> None:
+        """Take the fault, which names the column, and the number of the row."""
+        super().__init__(fault.message)
+        self.fault = fault
+        self.row = row
+
+
 #: What a template may raise while it runs, beside Jinja's own errors.
 RUNTIME_ERRORS: Final = (
+    CellError,
     TemplateError,
     TypeError,
     ValueError,
@@ -171,12 +184,27 @@ def _as_text(value: Any) -> Any:
 
 
 class _RowView(dict[str, Any]):
-    """Give a template the cells of one row by header; an unknown header is an error."""
+    """Give a template the cells of one row by header; an unknown header is an error, and so is a faulty cell."""
 
-    def __missing__(self, header: object) -> Any:
-        if not isinstance(header, str) and str(header) in self:
-            return self[str(header)]
-        raise UndefinedError(f"the sheet has no column {header!r}")
+    __slots__ = ("blank_is_text", "number")
+    blank_is_text: bool
+    #: the number of the row, where it is known
+    number: int | None
+
+    def __getitem__(self, header: Any) -> Any:
+        name = header if header in self else str(header)
+        if name not in self:
+            raise UndefinedError(f"the sheet has no column {header!r}")
+        value = super().__getitem__(name)
+        if value is None:
+            return "" if self.blank_is_text else Blank(hint=f"the cell {name!r} is blank")
+        if isinstance(value, Fault):
+            # told at once: what is asked of a cell, such as whether there is one, must not hide what is wrong with it
+            raise CellError(replace(value, column=name), self.number)
+        return value
+
+    def items(self) -> Any:
+        return [(header, self[header]) for header in self]
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,7 +232,7 @@ class Expression:
             )
             if isinstance(value, Undefined):
                 str(value)
-        except _FaultInCell as error:
+        except CellError as error:
             return error.fault
         except RUNTIME_ERRORS as error:
             return Fault(
@@ -215,41 +243,13 @@ class Expression:
         return _cell(value, self.source)
 
 
-class _FaultInCell(Exception):  # noqa: N818 - carries a fault out of a template
-    def __init__(self, fault: Fault) -> None:
-        super().__init__(fault.message)
-        self.fault = fault
-
-
-class _FaultyCell(Blank):
-    """Stand for a cell that could not be read; touching it in any way tells why."""
-
-    def _fail_with_undefined_error(self, *_args: Any, **_kwargs: Any) -> Any:
-        raise _FaultInCell(self._undefined_obj)
-
-    __bool__ = __str__ = __eq__ = __ne__ = __iter__ = __len__ = _fail_with_undefined_error
-    __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = __lt__ = __gt__ = __le__ = __ge__ = __call__ = (
-        _fail_with_undefined_error
-    )
-    __truediv__ = __rtruediv__ = __neg__ = __getitem__ = _fail_with_undefined_error
-    __hash__ = StrictUndefined.__hash__
-
-
 def row_view(
-    headers: tuple[str | None, ...], cells: tuple[CellValue, ...], *, blank_is_text: bool
+    headers: tuple[str | None, ...], cells: tuple[CellValue, ...], *, blank_is_text: bool, number: int | None = None
 ) -> Dictionary[str, Any]:
     """Return a row as templates see it: a blank is empty text in `where`, else an error when it is used."""
-    view = _RowView()
-    for spot, header in enumerate(headers):
-        if header is None:
-            continue
-        value = cells[spot] if spot < len(cells) else None
-        if isinstance(value, Fault):
-            view[header] = _FaultyCell(hint=value.message, obj=value, name=header)
-        elif value is None:
-            view[header] = "" if blank_is_text else Blank(hint=f"the cell {header!r} is blank")
-        else:
-            view[header] = value
+    view = _RowView((header, None) for header in headers if header is not None)
+    view.update((header, cell) for header, cell in zip(headers, cells, strict=False) if header is not None)
+    view.blank_is_text, view.number = blank_is_text, number
     return view
 
 

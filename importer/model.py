@@ -68,6 +68,8 @@ class Fault:
     #: what the cell shows, such as `#N/A`
     shown: str
     message: str
+    #: the header of the cell, where a template that looks at several found it
+    column: str | None = None
 
 
 #: What a cell holds after reading. A number is exact; None is a blank.

@@ -210,7 +210,9 @@ class _Maker:
             faults = [
                 Problem(
                     sheet=self.sheet.name,
-                    row=numbers[0],
+                    row=fault.row or numbers[0],
+                    column=fault.column,
+                    value=fault.value,
                     code=fault.code,
                     message=f"Document {key!r}: {fault.message}",
                 )

@@ -30,7 +30,7 @@ from jsonschema import Draft7Validator, FormatChecker, ValidationError
 
 from importer import resources
 from importer.errors import MappingError
-from importer.expression import RUNTIME_ERRORS, SafeEnvironment, reason_of, restrict
+from importer.expression import RUNTIME_ERRORS, CellError, SafeEnvironment, reason_of, restrict
 from importer.fields import GUID, schema_of
 from importer.jsontext import canonical_fingerprint, plain, write_json
 from importer.mapping import Mapping
@@ -57,6 +57,10 @@ class RenderFault:
 
     code: str
     message: str
+    #: the cell to blame, where there is one: its row, its header and what it shows
+    row: int | None = None
+    column: str | None = None
+    value: str | None = None
 
 
 def to_json(value: Any) -> str:
@@ -160,6 +164,9 @@ class BodyTemplate:
         """Return the body for `fields`, `lines`, `rows`, `key` and `param`, or everything that is wrong with it."""
         try:
             text = self._template.render(values)
+        except CellError as error:
+            fault = error.fault
+            return [RenderFault(fault.code, fault.message, error.row, fault.column, fault.shown or None)]
         except RUNTIME_ERRORS as error:
             return [RenderFault("template", f"The template {self._where(error)} failed: {reason_of(error)}.")]
         if len(text) > _MAX_BODY:

@@ -2,11 +2,15 @@
 
 import time
 import tracemalloc
+from collections.abc import Callable
 from datetime import date
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
+import openpyxl
 import pytest
+from conftest import PlanOf
 
 from importer.expression import compile_expression, param_view, row_view
 from importer.model import Fault, Status
@@ -157,3 +161,57 @@ def test_an_absent_parameter_is_absent_only_where_the_template_says_so(plan_of: 
     assert ["'p' has no value" in problem.message for problem in used.problems] == [True]
     assert asked.documents[0].body == b'{"name": {"value": "none"}}'
     assert filled.documents[0].body == b'{"name": {"value": "0101"}}'
+
+
+def error_in(address: str) -> Callable[[openpyxl.Workbook], None]:
+    """Return what makes the text of a cell the error that a formula shows."""
+
+    def prepare(book: openpyxl.Workbook) -> None:
+        book.worksheets[0][address].data_type = "e"
+
+    return prepare
+
+
+@pytest.mark.parametrize(
+    "template",
+    [
+        "{{ row['Price'] | default(0) }}",
+        "{{ row['Price'] | d(0, true) }}",
+        "{{ row.Price | default(0) }}",
+        "{{ row['Price'] if row['Price'] is defined else 0 }}",
+        "{{ 0 if row['Price'] is undefined else 1 }}",
+        "{{ row['Price'] or 0 }}",
+        "{{ (row | items | list)[2][1] | default(0) }}",
+        "{{ row['Other'] + (row['Price'] | default(0)) }}",
+    ],
+)
+def test_a_default_is_for_blanks_and_never_for_an_error_cell(plan_of: PlanOf, template: str) -> None:
+    """A cell that shows #N/A is a problem of its own, whatever a template asks of it first."""
+    mapping = f'{CUSTOMER}fields: {{name: No, creditLimit: {{template: "{template}"}}}}\n'
+    plan = plan_of(mapping, [["No", "Other", "Price"], ["1", 1, "#N/A"], ["2", 1, 5]], prepare=error_in("C2"))
+    (found,) = plan.problems
+
+    assert (found.row, found.column, found.value, found.code) == (2, "Price", "#N/A", "error_cell")
+    assert plan.documents[1].status is None
+
+
+def test_an_error_cell_in_where_is_a_problem_though_it_is_only_asked_for(plan_of: PlanOf) -> None:
+    """`where` cannot leave a row out, or in, by a cell that could not be read."""
+    mapping = f"{CUSTOMER}where: \"{{{{ row['S'] is defined }}}}\"\nfields: {{name: No}}\n"
+    (found,) = plan_of(mapping, [["No", "S"], ["1", "#DIV/0!"]], prepare=error_in("B2")).problems
+
+    assert (found.row, found.column, found.code) == (2, "S", "error_cell")
+
+
+@pytest.mark.parametrize("asked", ["r.S", "r['S'] | default('x')", "'x' if r.S is defined else 'y'"])
+def test_an_error_cell_that_a_body_template_uses_is_a_problem_at_its_row(
+    plan_of: PlanOf, tmp_path: Path, asked: str
+) -> None:
+    """A body template of the user's own is told the row and the column of the cell, as a field's template is."""
+    value = f"{{% for r in rows %}}{{% if loop.last %}}{{{{ {asked} }}}}{{% endif %}}{{% endfor %}}"
+    body = f'{{"name": {{"value": {value}}}}}'
+    (tmp_path / "own.json.j2").write_text(body, encoding="utf-8")
+    mapping = f"{CUSTOMER}template: own.json.j2\n"
+    (found,) = plan_of(mapping, [["No", "S"], ["1", "a"], ["1", "#REF!"]], prepare=error_in("B3")).problems
+
+    assert (found.row, found.column, found.value, found.code) == (3, "S", "#REF!", "error_cell")
