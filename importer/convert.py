@@ -9,6 +9,7 @@ from decimal import Decimal
 from functools import cached_property
 from typing import Any, Final
 
+from importer.cells import says_no
 from importer.expression import row_view
 from importer.fields import Field, Kind
 from importer.jsontext import plain
@@ -142,6 +143,13 @@ class Converter:
         value = where.evaluate(row_view(self.sheet.headers, row.cells, blank_is_text=True), self.param)
         if isinstance(value, Fault):
             return self._problem(value, row, where.headers)
+        if isinstance(value, str) and says_no(value):
+            name = next(iter(where.headers)) if len(where.headers) == 1 else "..."
+            message = (
+                f"'where' gives the text {value!r}, which would let the row through, as any text does. Compare it in "
+                f"the mapping: row[{name!r}] != {value!r} leaves the row out."
+            )
+            return self._problem(Fault("not_a_boolean", value, message), row, where.headers)
         return bool(value)
 
     def values(self, row: Row) -> RowValues:

@@ -10,7 +10,7 @@ from collections.abc import Mapping as Dictionary
 from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal, DecimalException
-from functools import cache
+from functools import cache, partial
 from typing import Any, Final
 
 from jinja2 import (
@@ -30,23 +30,13 @@ from jinja2.lexer import Token, TokenStream
 from jinja2.meta import find_undeclared_variables
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
+from importer.cells import CellError, CellText, like_a_number, to_decimal, to_whole
+from importer.locales import Locale
 from importer.model import CellValue, Fault
 from importer.values import clean, exact, written
 
 _MAX_TEXT: Final = 65_536
 _MAX_POWER: Final = 64
-
-
-class CellError(Exception):
-    """Carry out of a template what is wrong with a cell that it uses."""
-
-    def __init__(self, fault: Fault, row: int | None = None) -> None:
-        """Take the fault, which names the column, and the number of the row."""
-        super().__init__(fault.message)
-        self.fault = fault
-        self.row = row
-
-
 #: What a template may raise while it runs, beside Jinja's own errors.
 RUNTIME_ERRORS: Final = (
     CellError,
@@ -100,12 +90,14 @@ class SafeEnvironment(ImmutableSandboxedEnvironment):
     def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:
         """Run `*`, `**` and `%` within bounds, and divide whole numbers without binary noise.
 
-        Raises: SecurityError when the result would be enormous.
+        Raises: SecurityError when the result would be enormous, UndefinedError where a text would be repeated.
         """
         if operator == "*":
             for one, other in ((left, right), (right, left)):
-                if isinstance(one, str | list | tuple) and isinstance(other, int) and len(one) * other > _MAX_TEXT:
-                    raise SecurityError("the text would become too long")
+                if isinstance(one, str):
+                    raise UndefinedError(f"{str(one)!r} is text, which cannot be multiplied; say |decimal behind it")
+                if isinstance(one, list | tuple) and isinstance(other, int) and len(one) * other > _MAX_TEXT:
+                    raise SecurityError("the list would become too long")
         if operator == "**" and isinstance(right, int | Decimal) and abs(Decimal(right)) > _MAX_POWER:
             raise SecurityError("the power is too large")
         if operator == "%" and isinstance(left, str):
@@ -136,16 +128,39 @@ class SafeEnvironment(ImmutableSandboxedEnvironment):
         return super().getattr(obj, attribute)
 
 
-def restrict(environment: Environment) -> None:
-    """Take away what no template of a mapping needs and what could exhaust the machine, and give it decimals."""
+class _NumberEnvironment(SafeEnvironment):
+    """The sandbox of a template that gives a number, in which + is for numbers."""
+
+    intercepted_binops = SafeEnvironment.intercepted_binops | {"+"}
+
+    def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:
+        """Refuse to put two numbers side by side that are text.
+
+        Raises: UndefinedError.
+        """
+        texts = isinstance(left, str) and isinstance(right, str)
+        if operator == "+" and texts and like_a_number(left) and like_a_number(right):
+            raise UndefinedError(
+                f"{str(left)!r} and {str(right)!r} are text, which + puts side by side; say |decimal behind each to "
+                "add them, or ~ between them to join them"
+            )
+        return super().call_binop(context, operator, left, right)
+
+
+def restrict(environment: Environment, where: Locale | None) -> None:
+    """Take away what no template of a mapping needs and what could exhaust the machine, and give it decimals.
+
+    `where` is how texts of the workbook write numbers.
+    """
     for name in ("lipsum", "cycler", "joiner", "namespace", "dict"):
         environment.globals.pop(name, None)
     for name in ("pprint", "random", "center", "format", "urlize", "xmlattr", "filesizeformat"):
         environment.filters.pop(name, None)
     for name in ("indent", "wordwrap"):
         environment.filters[name] = _unavailable
-    environment.globals["decimal"] = Decimal
-    environment.filters["decimal"] = environment.filters["float"] = _to_decimal
+    environment.globals["decimal"] = partial(_decimal, where)
+    environment.filters["decimal"] = environment.filters["float"] = partial(to_decimal, where)
+    environment.filters["int"] = partial(to_whole, where)
     environment.filters["replace"] = _replace
 
 
@@ -162,16 +177,16 @@ def _replace(value: Any, old: Any, new: Any, count: int | None = None) -> str:
     return text.replace(old, new, -1 if count is None else count)
 
 
-def _to_decimal(value: Any) -> Decimal:
-    if isinstance(value, Undefined):
-        return Decimal(str(value))
-    return value if isinstance(value, Decimal) else Decimal(str(value))
+def _decimal(where: Locale | None, value: Any) -> Decimal:
+    """Return a number as a template spells it, or as a cell does."""
+    return to_decimal(where, value) if isinstance(value, CellText) else Decimal(value)
 
 
 @cache
-def _environment() -> Environment:
-    environment = SafeEnvironment(undefined=StrictUndefined, finalize=_as_text, extensions=[_Decimals])
-    restrict(environment)
+def _environment(where: Locale | None, *, number: bool) -> Environment:
+    kind = _NumberEnvironment if number else SafeEnvironment
+    environment = kind(undefined=StrictUndefined, finalize=_as_text, extensions=[_Decimals])
+    restrict(environment, where)
     return environment
 
 
@@ -197,7 +212,9 @@ class _RowView(dict[str, Any]):
             raise UndefinedError(f"the sheet has no column {header!r}")
         value = super().__getitem__(name)
         if value is None:
-            return "" if self.blank_is_text else Blank(hint=f"the cell {name!r} is blank")
+            return CellText("", name) if self.blank_is_text else Blank(hint=f"the cell {name!r} is blank")
+        if type(value) is str:
+            return CellText(value, name, self.number)
         if isinstance(value, Fault):
             # told at once: what is asked of a cell, such as whether there is one, must not hide what is wrong with it
             raise CellError(replace(value, column=name), self.number)
@@ -261,12 +278,14 @@ def param_view(values: Dictionary[str, Any]) -> Dictionary[str, Any]:
     }
 
 
-def compile_expression(source: str) -> Expression:
+def compile_expression(source: str, where: Locale | None = None, *, number: bool = False) -> Expression:
     """Compile a template of the mapping.
+
+    `where` is how texts of the workbook write numbers; `number` is true where the template is to give one.
 
     Raises: ValueError with the reason when it is not Jinja.
     """
-    environment = _environment()
+    environment = _environment(where, number=number)
     try:
         tree = environment.parse(source)
         inner = _single(environment.parse(source.strip()), source.strip())

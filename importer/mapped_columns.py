@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Any, Final
 
 from importer.expression import Expression, param_view, row_view
@@ -150,6 +151,15 @@ def _needs(mapping: Mapping, rule: Rule, header: str) -> bool:
 def _breaks(expression: Expression, header: str) -> bool:
     """Tell whether an expression cannot do without a cell."""
     headers = tuple(sorted(expression.headers))
-    cells = tuple(None if name == header else "1" for name in headers)
     given = param_view(dict.fromkeys(expression.params, "1"))
-    return isinstance(expression.evaluate(row_view(headers, cells, blank_is_text=False), given), Fault)
+    # what reckons with a cell breaks with a text in the others, and what cuts a text breaks with a number
+    return all(
+        isinstance(
+            expression.evaluate(
+                row_view(headers, tuple(None if name == header else one for name in headers), blank_is_text=False),
+                given,
+            ),
+            Fault,
+        )
+        for one in ("1", Decimal(1))
+    )

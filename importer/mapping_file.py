@@ -58,6 +58,7 @@ class _Reader:
         self.file = file
         self.faults = faults
         self._known_bad: set[Mark] = {fault.mark for fault in faults if fault.mark}
+        self._workbook = self._workbook_spec(self._dict(file.data.get("workbook")))
 
     def mapping(self) -> Mapping | None:
         data = self.file.data
@@ -80,7 +81,7 @@ class _Reader:
                 name=name_of(self.file.path, data),
                 endpoint=endpoint,
                 api=str(data.get("api", endpoint.versions[0])),
-                workbook=self._workbook(self._dict(data.get("workbook"))),
+                workbook=self._workbook,
                 where=where,
                 parameters=parameters,
                 key=key,
@@ -106,7 +107,7 @@ class _Reader:
     def _dict(data: Any) -> dict[str, Any]:
         return data if isinstance(data, dict) else {}
 
-    def _workbook(self, data: dict[str, Any]) -> WorkbookSpec:
+    def _workbook_spec(self, data: dict[str, Any]) -> WorkbookSpec:
         where = None
         if isinstance(data.get("locale"), str):
             try:
@@ -215,7 +216,9 @@ class _Reader:
             options=options,
             column=column,
             constant=self._literal(data, "value", options, place),
-            template=self._expression(data.get("template"), (*place, "template")),
+            template=self._expression(
+                data.get("template"), (*place, "template"), number=options.kind in {Kind.DECIMAL, Kind.INTEGER}
+            ),
             document=self._referred(data, place, target),
             required=bool(as_boolean(data.get("required"))),
             default=default,
@@ -310,7 +313,9 @@ class _Reader:
             return ABSENT
         return value
 
-    def _expression(self, text: Any, place: YamlPath, *, typed: bool = False) -> Expression | None:
+    def _expression(
+        self, text: Any, place: YamlPath, *, typed: bool = False, number: bool = False
+    ) -> Expression | None:
         if not isinstance(text, str):
             return None
         if not text.strip():
@@ -319,7 +324,7 @@ class _Reader:
             )
             return None
         try:
-            expression = compile_expression(text)
+            expression = compile_expression(text, self._workbook.locale, number=number)
         except ValueError as error:
             self.fault(place, str(error))
             return None

@@ -29,10 +29,12 @@ from jinja2.meta import find_referenced_templates
 from jsonschema import Draft7Validator, FormatChecker, ValidationError
 
 from importer import resources
+from importer.cells import CellError
 from importer.errors import MappingError
-from importer.expression import RUNTIME_ERRORS, CellError, SafeEnvironment, reason_of, restrict
+from importer.expression import RUNTIME_ERRORS, SafeEnvironment, reason_of, restrict
 from importer.fields import GUID, schema_of
 from importer.jsontext import canonical_fingerprint, plain, write_json
+from importer.locales import Locale
 from importer.mapping import Mapping
 from importer.model import ABSENT, Absent
 from importer.yamlfile import FileFault, Mark, did_you_mean
@@ -115,7 +117,7 @@ class BodyTemplate:
         folder = mapping.source.path.parent.resolve()
         # where there is none of the user's own, all mappings share what is compiled
         own = (folder / mapping.template).is_file() or any(folder.glob("*.j2"))
-        self._environment = environment = _environment(folder if own else None)
+        self._environment = environment = _environment(folder if own else None, mapping.workbook.locale)
         place = ("template",)
         try:
             loader: Any = environment.loader
@@ -204,7 +206,7 @@ class BodyTemplate:
 def template_files(mapping: Mapping) -> list[Path]:
     """Return the files that make a mapping's bodies: its template, and what that includes, imports or extends."""
     folder = mapping.source.path.parent.resolve()
-    environment = _environment(folder)
+    environment = _environment(folder, mapping.workbook.locale)
     found: dict[str, Path] = {}
     names: list[str | None] = [mapping.template]
     while names:
@@ -227,7 +229,7 @@ def _show(line: str) -> str:
 
 
 @cache
-def _environment(folder: Path | None) -> Environment:
+def _environment(folder: Path | None, where: Locale | None) -> Environment:
     environment = SafeEnvironment(
         undefined=StrictUndefined,
         finalize=to_json,
@@ -235,7 +237,7 @@ def _environment(folder: Path | None) -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    restrict(environment)
+    restrict(environment, where)
     environment.globals["absent"] = ABSENT
     environment.filters.pop("tojson", None)
     return environment

@@ -13,6 +13,7 @@ import pytest
 from conftest import PlanOf
 
 from importer.expression import compile_expression, param_view, row_view
+from importer.locales import locale
 from importer.model import Fault, Status
 
 CUSTOMER = "version: 1\nendpoint: customer.create\nkey: No\n"
@@ -215,3 +216,105 @@ def test_an_error_cell_that_a_body_template_uses_is_a_problem_at_its_row(
     (found,) = plan_of(mapping, [["No", "S"], ["1", "a"], ["1", "#REF!"]], prepare=error_in("B3")).problems
 
     assert (found.row, found.column, found.value, found.code) == (3, "S", "#REF!", "error_cell")
+
+
+@pytest.mark.parametrize(
+    ("template", "cell", "value"),
+    [
+        ("{{ row['T'] | decimal }}", "1.234", "1234"),
+        ("{{ row['T'] | float }}", "1.234", "1234"),
+        ("{{ decimal(row['T']) }}", "1.234", "1234"),
+        ("{{ row.T | decimal * 2 }}", "12,5", "25.0"),
+        ("{{ row['T'] | int }}", "1 234,50", "1234"),
+        ("{{ row['T'] | int }}", "12,5", "12"),
+        ("{{ row['T'] | int(7) }}", "abc", "7"),
+        ("{{ row['T'] | decimal + row['T'] | decimal }}", "5", "10"),
+        # what a template makes of the text is read in either way where both do not differ
+        ("{{ row['T'] | replace(',', '.') | decimal }}", "12,5", "12.5"),
+        ("{{ row['T'] | replace('kr', '') | decimal }}", "1.234,5kr", "1234.5"),
+        ("{{ '0.25' | decimal }}", "", "0.25"),
+        ("{{ row['T'] | decimal + 0.25 }}", "1", "1.25"),
+        ("{{ row['T'] + ',' + row['T'] }}", "5", "5,5"),
+    ],
+)
+def test_a_template_reads_the_number_of_a_text_as_a_field_would(template: str, cell: str, value: str) -> None:
+    """A text cell holds the number that the workbook's locale says, whichever way a template asks for it."""
+    view = row_view(("T",), (cell,), blank_is_text=False)
+    found = compile_expression(template, locale("da-DK"), number=True).evaluate(view, {})
+
+    assert str(found) == value
+
+
+@pytest.mark.parametrize(
+    ("template", "cell", "code"),
+    [
+        *((f"{{{{ row['T'] | {name} }}}}", "abc", "not_a_number") for name in ("decimal", "float", "int")),
+        *((f"{{{{ row['T'] | {name} }}}}", "1_000", "not_a_number") for name in ("decimal", "float", "int")),
+        ("{{ decimal(row['T']) }}", "2e3", "not_a_number"),
+        ("{{ row['T'] | decimal }}", "1.5", "not_a_number"),
+        ("{{ row['T'] | replace(',', '.') | decimal }}", "1,234", "ambiguous_number"),
+        ("{{ row['T'] * 12 }}", "3", "template"),
+        ("{{ 2 * row['T'] }}", "3", "template"),
+        ("{{ row['T'] | trim * 12 }}", "3", "template"),
+        ("{{ row['T'] + row['T'] }}", "10", "template"),
+        ("{{ (row['T'] + row['T']) | decimal }}", "10", "template"),
+        ("{{ 1 if row['T'] == 0 else 2 }}", "0,00", "template"),
+        ("{{ 1 if row['T'] in [0, 1] else 2 }}", "0", "template"),
+        ("{{ 1 if row['T'] == true else 2 }}", "TRUE", "template"),
+        ("{{ row['D'] | int }}", "", "template"),
+    ],
+)
+def test_a_text_cell_is_never_reckoned_with_as_python_would(template: str, cell: str, code: str) -> None:
+    """What Python would repeat, put side by side, read in its own way or find unequal is a problem that says so."""
+    view = row_view(("T", "D"), (cell, date(2025, 1, 27)), blank_is_text=False)
+    found = compile_expression(template, locale("da-DK"), number=True).evaluate(view, {})
+
+    assert isinstance(found, Fault)
+    assert found.code == code
+
+
+@pytest.mark.parametrize("value", ["A1", "TRUE ", "1 apple"])
+def test_a_text_that_is_no_number_is_simply_unequal_to_one(value: str) -> None:
+    """A column with codes among numbers can be compared; texts add up to a text outside of number fields."""
+    assert evaluate("{{ row['T'] != 0 }}", T=value) is True
+    assert evaluate("{{ row['T'] + row['T'] }}", T="10") == "1010"
+    assert evaluate("{{ row['B'] != 0 }}", B=None, blank_is_text=True) is True
+    assert evaluate("{{ row['B'] | int }}", B=None, blank_is_text=True) == 0
+
+
+@pytest.mark.parametrize("text", ["FALSE", "Nei", "ei", "0", "0,00"])
+def test_where_asks_what_a_text_means_that_says_no(plan_of: PlanOf, text: str) -> None:
+    """A text lets a row through because it is not blank; one that says no is a problem, and is compared instead."""
+    rows = [["No", "Send"], ["1", text], ["2", "x"], ["3", None]]
+    plan = plan_of(f"{CUSTOMER}where: \"{{{{ row['Send'] }}}}\"\nfields: {{name: No}}\n", rows)
+    (found,) = plan.problems
+    compared = plan_of(f"{CUSTOMER}where: \"{{{{ row['Send'] != '{text}' }}}}\"\nfields: {{name: No}}\n", rows)
+
+    assert (found.row, found.column, found.value, found.code) == (2, "Send", text, "not_a_boolean")
+    assert f"row['Send'] != '{text}'" in found.message
+    assert [document.status for document in plan.documents[1:]] == [None, Status.FILTERED]
+    assert compared.documents[0].status is Status.FILTERED
+
+
+def test_a_number_field_tells_the_cell_whose_text_holds_no_number(plan_of: PlanOf) -> None:
+    """The problem stands at the cell, though the template looks at several; a field and a template agree."""
+    head = "version: 1\nendpoint: customer.create\nworkbook: {locale: da-DK}\nkey: No\nfields: {name: No, creditLimit: "
+    rows = [["No", "A", "B"], ["1", "1.234", "5"], ["2", "5", "abc"]]
+    template = "{template: \"{{ row['A'] | decimal + row['B'] | decimal }}\"}}\n"
+    plan = plan_of(head + template, rows)
+    (found,) = plan.problems
+
+    assert plan.documents[0].body == b'{"name": {"value": "1"}, "creditLimit": {"value": 1239}}'
+    assert (found.row, found.column, found.value, found.code) == (3, "B", "abc", "not_a_number")
+
+
+def test_a_body_template_reads_texts_in_the_workbooks_locale(plan_of: PlanOf, tmp_path: Path) -> None:
+    """`rows` of a body template hold what a field's template sees."""
+    body = '{"name": {"value": {{ key }}}, "creditLimit": {"value": {{ rows[0].A | decimal }}}}'
+    (tmp_path / "own.json.j2").write_text(body, encoding="utf-8")
+    mapping = f"{CUSTOMER}workbook: {{locale: da-DK}}\ntemplate: own.json.j2\n"
+    plan = plan_of(mapping, [["No", "A"], ["1", "1.234"], ["2", "2e3"]])
+    (found,) = plan.problems
+
+    assert plan.documents[0].body == b'{"name": {"value": "1"}, "creditLimit": {"value": 1234}}'
+    assert (found.row, found.column, found.value, found.code) == (3, "A", "2e3", "not_a_number")

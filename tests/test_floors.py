@@ -19,7 +19,7 @@ FLOORS = {
         (
             "errors model resources stop beside",
             "endpoints fields jsontext yamlfile locales sandbox grouping atomic_file allowance",
-            "values rules schemacheck compare catalogue expect",
+            "values rules cells schemacheck compare catalogue expect",
             "literals expression workbook target causes replaced",
             "mapping mapping_schema project api",
             "mapping_file convert remembered template journal blank_mark mapped_columns",
@@ -61,6 +61,7 @@ OFFLINE = {
         "locales",
         "values",
         "rules",
+        "cells",
         "schemacheck",
     ),
     *("compare", "catalogue", "expect", "causes", "literals", "expression", "workbook", "mapping", "mapping_schema"),

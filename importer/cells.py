@@ -1,0 +1,133 @@
+"""What templates of a mapping see of the cells of a row, and how they read a number from a text.
+
+The text of a cell is never taken for a number by Python's rules: where a template reckons or compares with one, it says
+`|decimal`, which reads it in the workbook's locale as a field would.
+"""
+
+import re
+from dataclasses import replace
+from decimal import Decimal
+from typing import Any, Final
+
+from importer.locales import BOOLEAN_WORDS, Locale, parse_number
+from importer.model import Fault, Reference
+
+_LIKE_A_NUMBER: Final = re.compile("[-+]?[0-9](?:[0-9.,' \u00a0\u2009\u202f]*[0-9])?")
+#: A number as a mapping writes it.
+_TYPED: Final = re.compile(r"\s*[-+]?[0-9]+(\.[0-9]+)?\s*")
+_NOTHING: Final = re.compile(r"[-+]?0+([.,]0*)?")
+_WORDS: Final = {word: truth for words in BOOLEAN_WORDS.values() for word, truth in words.items()}
+
+
+class CellError(Exception):
+    """Carry out of a template what is wrong with a cell that it uses."""
+
+    def __init__(self, fault: Fault, row: int | None = None) -> None:
+        """Take the fault, which names the column, and the number of the row."""
+        super().__init__(fault.message)
+        self.fault = fault
+        self.row = row
+
+
+class CellText(str):
+    """Be the text of a cell: equal to texts only, and a problem where it is held against what it might mean."""
+
+    __slots__ = ("header", "row")
+    header: str
+    #: the number of the row, where it is known
+    row: int | None
+
+    def __new__(cls, text: str, header: str, row: int | None = None) -> "CellText":
+        """Return the text of a cell with its place."""
+        self = super().__new__(cls, text)
+        self.header, self.row = header, row
+        return self
+
+    __hash__ = str.__hash__
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, str):
+            self._hold_against(other)
+        return str.__eq__(self, other)
+
+    def __ne__(self, other: object) -> bool:
+        if not isinstance(other, str):
+            self._hold_against(other)
+        return str.__ne__(self, other)
+
+    def _hold_against(self, other: object) -> None:
+        """Tell a comparison that Python answers with no, though the cell may say the same."""
+        text = str(self)
+        if isinstance(other, bool) and text.casefold() in _WORDS:
+            raise self.error(f"compares it with {str(other).lower()}. Compare it with a text, such as == {text!r}.")
+        if isinstance(other, int | Decimal) and not isinstance(other, bool) and like_a_number(text):
+            raise self.error(
+                f"compares it with the number {other}. Say row[{self.header!r}]|decimal in the template to read a "
+                f"number, or put quotes around {other} to compare texts."
+            )
+
+    def error(self, what: str) -> CellError:
+        """Return the error of a template that takes the text for something else."""
+        message = f"The cell holds the text {str(self)!r}, and the template {what}"
+        return CellError(Fault("template", str(self), message, self.header), self.row)
+
+
+def like_a_number(text: str) -> bool:
+    """Tell whether a text may be meant as a number, in any locale."""
+    return _LIKE_A_NUMBER.fullmatch(text) is not None
+
+
+def says_no(text: str) -> bool:
+    """Tell whether a text means no, in any language, or nothing."""
+    return _WORDS.get(text.casefold()) is False or _NOTHING.fullmatch(text) is not None
+
+
+def to_decimal(where: Locale | None, value: Any) -> Decimal:
+    """Return the number that a template asks for.
+
+    Raises: CellError where a text holds none.
+    """
+    if isinstance(value, Decimal):
+        return value
+    if not isinstance(value, str):
+        return Decimal(str(value))
+    found = parse_number(value, where) if isinstance(value, CellText) else _computed(value, where)
+    if isinstance(found, Decimal):
+        return found
+    raise CellError(replace(found, column=value.header), value.row) if isinstance(value, CellText) else CellError(found)
+
+
+def to_whole(where: Locale | None, value: Any, default: int | None = None) -> int:
+    """Return the whole part of a number that a template asks for: 0 for a blank, or the default that it names.
+
+    Raises: CellError where a text holds none, and the template names no default.
+    """
+    if not isinstance(value, str):
+        return int(value)
+    if isinstance(value, Reference) or (isinstance(value, CellText) and not value):
+        # what stands for the number of another document is no number yet
+        return default or 0
+    try:
+        return int(to_decimal(where, value))
+    except CellError:
+        if default is None:
+            raise
+        return default
+
+
+def _computed(text: str, where: Locale | None) -> Decimal | Fault:
+    """Read a text that a template made: as a mapping writes numbers or as the sheet does, where both do not differ."""
+    local = parse_number(text, where)
+    if not _TYPED.fullmatch(text):
+        return local
+    typed = Decimal(text.strip())
+    if isinstance(local, Fault):
+        return local if local.code == "ambiguous_number" else typed
+    if local == typed or where is None:
+        return typed
+    return Fault(
+        "ambiguous_number",
+        text,
+        f"{text!r} can be read in two ways: {typed} as a mapping writes numbers, {local} in {where.name}. Read the "
+        "cell itself with row['...']|decimal, which is sure.",
+    )
