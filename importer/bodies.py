@@ -10,7 +10,7 @@ from importer.expression import row_view
 from importer.fields import Field, fields_of
 from importer.filling import Filling, UnsureError
 from importer.mapping import Mapping
-from importer.model import ABSENT, FieldValue, Reference
+from importer.model import ABSENT, FieldValue, Reference, Row
 from importer.outline import Computed, NotPlainError, outline_of
 from importer.remembered import Flat
 from importer.template import BodyTemplate, Rendered, RenderFault
@@ -87,12 +87,13 @@ class Bodies:
         return {
             "fields": _tree(self._members, _with(rows[0].fields, others)),
             "lines": [_line_tree(self._line_members, line) for line in lines],
-            "rows": [
-                row_view(self._headers, row.row.cells, blank_is_text=False, number=row.row.number) for row in rows
-            ],
+            "rows": [self._row(row.row) for row in rows],
             "key": key,
             "param": self._param,
         }
+
+    def _row(self, row: Row) -> Dictionary[str, Any]:
+        return row_view(self._headers, row.cells, blank_is_text=False, number=row.number, formats=row.formats)
 
 
 def _with(flat: Flat, others: Dictionary[Reference, FieldValue]) -> Flat:

@@ -7,8 +7,10 @@ The text of a cell is never taken for a number by Python's rules: where a templa
 import re
 from dataclasses import replace
 from decimal import Decimal
+from functools import cache
 from typing import Any, Final
 
+from importer.jsontext import plain
 from importer.locales import BOOLEAN_WORDS, Locale, parse_number
 from importer.model import Fault, Reference
 
@@ -16,6 +18,9 @@ _LIKE_A_NUMBER: Final = re.compile("[-+]?[0-9](?:[0-9.,' \u00a0\u2009\u202f]*[0-
 #: A number as a mapping writes it.
 _TYPED: Final = re.compile(r"\s*[-+]?[0-9]+(\.[0-9]+)?\s*")
 _NOTHING: Final = re.compile(r"[-+]?0+([.,]0*)?")
+#: In a number format, what stands for itself, and conditions and colours.
+_UNREAD: Final = re.compile(r'"[^"]*"|\\.|[_*].|\[[^]]*\]')
+_PLAIN: Final = re.compile("[-#0, ()/:]*")
 _WORDS: Final = {word: truth for words in BOOLEAN_WORDS.values() for word, truth in words.items()}
 
 
@@ -70,6 +75,51 @@ class CellText(str):
         """Return the error of a template that takes the text for something else."""
         message = f"The cell holds the text {str(self)!r}, and the template {what}"
         return CellError(Fault("template", str(self), message, self.header), self.row)
+
+
+class ShownNumber(Decimal):
+    """Be a number that is shown with zeros before it: it can be reckoned with, and is a problem once it is text."""
+
+    __slots__ = ("form", "header", "row")
+    form: str
+    header: str
+    row: int | None
+
+    def __new__(cls, number: Decimal, form: str, header: str, row: int | None = None) -> "ShownNumber":
+        """Return the number of a cell with its format and place."""
+        self = super().__new__(cls, number)
+        self.form, self.header, self.row = form, header, row
+        return self
+
+    def __str__(self) -> str:
+        raise self._error()
+
+    def __format__(self, *_: Any) -> str:
+        raise self._error()
+
+    def _error(self) -> CellError:
+        digits, row = plain(Decimal(self)), f"row[{self.header!r}]"
+        message = (
+            f"Excel holds this cell as the number {digits} and shows zeros before it (format {self.form!r}), which the "
+            f"text of the template would lose. Format the column as text and type it again, or say in the template: "
+            f"({row}|int|string).zfill({zeros(self.form)}) with the zeros, {row}|int without."
+        )
+        return CellError(Fault("number_in_text", digits, message, self.header), self.row)
+
+
+@cache
+def zeros(form: str) -> int:
+    """Return how many digits a number format shows at least, 1 where it is not a plain one."""
+    code = _UNREAD.sub("", form.partition(";")[0]).partition(".")[0]
+    return max(1, code.count("0")) if _PLAIN.fullmatch(code) else 1
+
+
+def shown_number(number: Decimal, form: str, header: str, row: int | None) -> Decimal:
+    """Return a number as templates see it, by the format that it is shown with."""
+    width = zeros(form)
+    if width == 1 or number < 0 or number != number.to_integral_value() or number >= 10 ** (width - 1):
+        return number
+    return ShownNumber(number, form, header, row)
 
 
 def like_a_number(text: str) -> bool:

@@ -140,7 +140,7 @@ class Converter:
         where = self.mapping.where
         if where is None:
             return True
-        value = where.evaluate(row_view(self.sheet.headers, row.cells, blank_is_text=True), self.param)
+        value = where.evaluate(self._view(row, blank_is_text=True), self.param)
         if isinstance(value, Fault):
             return self._problem(value, row, where.headers)
         if isinstance(value, str) and says_no(value):
@@ -217,13 +217,19 @@ class Converter:
         if rule.document is not None:
             return self._reference(rule, rule.document, row, required=required)
         value = self._source(rule, row)
-        number_format = row.formats.get(self.sheet.columns[rule.column]) if rule.column else None
-        result = convert(value, rule.options, self.mapping.workbook.locale, number_format)
+        result = convert(value, rule.options, self.mapping.workbook.locale, self._format(rule, row, value))
         if isinstance(result, Fault):
             return _Found(rule, ABSENT, filled=True, problems=(self._problem(result, row, rule.headers),))
         if result is not ABSENT:
             return _Found(rule, result, filled=True)
         return self._blank(rule, row, required=required)
+
+    def _format(self, rule: Rule, row: Row, value: CellValue) -> str | None:
+        """Return the number format of the cell that a rule takes as it is."""
+        if not row.formats or not isinstance(value, Decimal) or len(rule.headers) != 1:
+            return None
+        spot = self.sheet.columns[rule.headers[0]]
+        return row.formats.get(spot) if spot < len(row.cells) and row.cells[spot] == value else None
 
     def _reference(self, rule: Rule, referred: Referred, row: Row, *, required: bool) -> "_Found":
         key = self._value(referred.key, row, required=False)
@@ -250,10 +256,10 @@ class Converter:
             return self._cell(row, rule.column)
         if rule.template is None:
             return None
-        return rule.template.evaluate(self._view(row), self.param)
+        return rule.template.evaluate(self._view(row, blank_is_text=False), self.param)
 
-    def _view(self, row: Row) -> Dictionary[str, Any]:
-        return row_view(self.sheet.headers, row.cells, blank_is_text=False)
+    def _view(self, row: Row, *, blank_is_text: bool) -> Dictionary[str, Any]:
+        return row_view(self.sheet.headers, row.cells, blank_is_text=blank_is_text, formats=row.formats)
 
     def _cell(self, row: Row, header: str) -> CellValue:
         spot = self.sheet.columns[header]

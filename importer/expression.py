@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal, DecimalException
 from functools import cache, partial
+from itertools import zip_longest
 from typing import Any, Final
 
 from jinja2 import (
@@ -30,7 +31,7 @@ from jinja2.lexer import Token, TokenStream
 from jinja2.meta import find_undeclared_variables
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-from importer.cells import CellError, CellText, like_a_number, to_decimal, to_whole
+from importer.cells import CellError, CellText, like_a_number, shown_number, to_decimal, to_whole
 from importer.locales import Locale
 from importer.model import CellValue, Fault
 from importer.values import clean, exact, written
@@ -198,7 +199,7 @@ def _as_text(value: Any) -> Any:
     return value
 
 
-class _RowView(dict[str, Any]):
+class _RowView(dict[Any, Any]):
     """Give a template the cells of one row by header; an unknown header is an error, and so is a faulty cell."""
 
     __slots__ = ("blank_is_text", "number")
@@ -261,12 +262,24 @@ class Expression:
 
 
 def row_view(
-    headers: tuple[str | None, ...], cells: tuple[CellValue, ...], *, blank_is_text: bool, number: int | None = None
+    headers: tuple[str | None, ...],
+    cells: tuple[CellValue, ...],
+    *,
+    blank_is_text: bool,
+    number: int | None = None,
+    formats: Dictionary[int, str] | None = None,
 ) -> Dictionary[str, Any]:
-    """Return a row as templates see it: a blank is empty text in `where`, else an error when it is used."""
-    view = _RowView((header, None) for header in headers if header is not None)
-    view.update((header, cell) for header, cell in zip(headers, cells, strict=False) if header is not None)
+    """Return a row as templates see it: a blank is empty text in `where`, else an error when it is used.
+
+    `number` is the row's, `formats` are the number formats of its cells by position.
+    """
+    view = _RowView(zip_longest(headers, cells[: len(headers)]))
+    view.pop(None, None)  # columns without a header
     view.blank_is_text, view.number = blank_is_text, number
+    for spot, form in (formats or {}).items():
+        header, cell = headers[spot], cells[spot]
+        if header is not None and isinstance(cell, Decimal):
+            view[header] = shown_number(cell, form, header, number)
     return view
 
 
@@ -337,7 +350,7 @@ def _cell(value: Any, source: str) -> CellValue | Fault:
             return clean(value)
         if isinstance(value, Decimal) and not (value.is_finite() and abs(value.adjusted()) < _MAX_POWER):
             return Fault("template", str(value), f"The template {source!r} gives {value}, which is no amount.")
-        return value
+        return Decimal(value) if isinstance(value, Decimal) else value
     if isinstance(value, int):
         return Decimal(value)
     if value is None:

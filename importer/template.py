@@ -74,7 +74,7 @@ def to_json(value: Any) -> str:
     if value is None or isinstance(value, bool | str | int):
         return json.dumps(value, ensure_ascii=False)
     if isinstance(value, Decimal):
-        return plain(value)
+        return plain(Decimal(value))
     if isinstance(value, datetime):
         return json.dumps(value.isoformat(timespec="milliseconds" if value.microsecond else "seconds") + "Z")
     if isinstance(value, date):

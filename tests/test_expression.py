@@ -12,6 +12,7 @@ import openpyxl
 import pytest
 from conftest import PlanOf
 
+from importer.cells import zeros
 from importer.expression import compile_expression, param_view, row_view
 from importer.locales import locale
 from importer.model import Fault, Status
@@ -318,3 +319,88 @@ def test_a_body_template_reads_texts_in_the_workbooks_locale(plan_of: PlanOf, tm
 
     assert plan.documents[0].body == b'{"name": {"value": "1"}, "creditLimit": {"value": 1234}}'
     assert (found.row, found.column, found.value, found.code) == (3, "A", "2e3", "not_a_number")
+
+
+ZEROS = {"B2": "00000", "C2": "000"}
+
+
+@pytest.mark.parametrize(
+    "template",
+    [
+        "K{{ row['Cust'] }}",
+        "{{ 'K' ~ row['Cust'] }}",
+        "{{ row['Cust'] | string }}",
+        "{{ row['Cust'] | replace('1', '2') }}",
+        "{{ [row['Cust'], 'x'] | join }}",
+        "{{ row['Cust'] }}",
+    ],
+)
+def test_a_number_that_shows_zeros_is_a_problem_where_a_template_makes_it_text(plan_of: PlanOf, template: str) -> None:
+    """00123 would go out as 123, as it would from the cell itself."""
+    mapping = f'{CUSTOMER}fields: {{name: {{template: "{template}"}}}}\n'
+    (found,) = plan_of(mapping, [["No", "Cust"], ["1", 123]], formats=ZEROS).problems
+
+    assert (found.row, found.column, found.value, found.code) == (2, "Cust", "123", "number_in_text")
+
+
+def test_a_key_put_together_keeps_no_less_than_the_sheet_shows(plan_of: PlanOf) -> None:
+    """2025-1 and 2025-001 are two keys; both remedies that the problem names give the one that is meant."""
+    rows = [["Year", "Name", "No"], [2025, "a", 1]]
+    mapping = (
+        CUSTOMER.replace("No", "{{template: \"{{{{ row['Year'] }}}}-{{{{ {} }}}}\"}}") + "fields: {{name: Name}}\n"
+    )
+    (found,) = plan_of(mapping.format("row['No']"), rows, formats=ZEROS).problems
+    kept, bare = "(row['No']|int|string).zfill(3)", "row['No']|int"
+
+    assert (found.row, found.column, found.code) == (2, "No", "number_in_text")
+    assert f"{kept} with the zeros, {bare} without" in found.message
+    assert [document.key for document in plan_of(mapping.format(kept), rows, formats=ZEROS).documents] == ["2025-001"]
+    assert [document.key for document in plan_of(mapping.format(bare), rows, formats=ZEROS).documents] == ["2025-1"]
+
+
+@pytest.mark.parametrize(
+    ("template", "value"),
+    [("{{ row['Cust'] * 2 }}", 246), ("{{ row['Cust'] }}", 123), ("{{ row.Cust | round | int }}", 123)],
+)
+def test_a_number_that_shows_zeros_can_be_reckoned_with(plan_of: PlanOf, template: str, value: int) -> None:
+    """What never becomes text is a number like any other, also in `where`."""
+    mapping = (
+        f"{CUSTOMER}where: \"{{{{ row['Cust'] > 0 }}}}\"\n"
+        f'fields: {{name: No, creditLimit: {{template: "{template}"}}}}\n'
+    )
+    (document,) = plan_of(mapping, [["No", "Cust"], ["1", 123]], formats=ZEROS).documents
+
+    assert document.body == f'{{"name": {{"value": "1"}}, "creditLimit": {{"value": {value}}}}}'.encode()
+
+
+def test_a_body_template_writes_a_number_that_shows_zeros_as_a_number_only(plan_of: PlanOf, tmp_path: Path) -> None:
+    """`rows` of a body template hold what a field's template sees."""
+    mapping, rows = f"{CUSTOMER}template: own.json.j2\n", [["No", "Cust"], ["1", 123]]
+    file = tmp_path / "own.json.j2"
+    file.write_text('{"creditLimit": {"value": {{ rows[0].Cust }}}}', encoding="utf-8")
+    (document,) = plan_of(mapping, rows, formats=ZEROS).documents
+    file.write_text('{"name": {"value": {{ "K" ~ rows[0].Cust }}}}', encoding="utf-8")
+    (found,) = plan_of(mapping, rows, formats=ZEROS).problems
+
+    assert document.body == b'{"creditLimit": {"value": 123}}'
+    assert (found.row, found.column, found.code) == (2, "Cust", "number_in_text")
+
+
+@pytest.mark.parametrize(
+    ("form", "width"),
+    [
+        *(("00000", 5), ("000 00", 5), ("00-00", 4), ('"K"000', 3), ("000;-000", 3), ("[Red]000", 3), ("00\\:00", 4)),
+        *(("0", 1), ("#,##0.00", 1), ("General", 1), ("0%", 1), ("0.00E+00", 1), ("@", 1), ('"00"0', 1), ("# ?/?", 1)),
+    ],
+)
+def test_the_digits_that_a_number_format_shows_are_counted(form: str, width: int) -> None:
+    """Only zeros that stand for digits count, and none in a format that shows something else."""
+    assert zeros(form) == width
+
+
+def test_as_displayed_shows_the_one_cell_of_a_template(plan_of: PlanOf) -> None:
+    """A template that is one cell is that cell, with the format that Excel shows it with."""
+    mapping = f"{CUSTOMER}fields: {{name: {{template: \"{{{{ row['Cust'] }}}}\", as: displayed}}}}\n"
+    (document,) = plan_of(mapping, [["No", "Cust"], ["1", 123]], formats=ZEROS).documents
+
+    assert document.body == b'{"name": {"value": "00123"}}'
