@@ -9,7 +9,7 @@ The modules in the order things happen:
 Imports run one way down this list of floors; tests/test_floors.py proves it:
 
     0  errors, model, resources, stop, beside
-    1  endpoints, fields, jsontext, yamlfile, locales, sandbox, grouping, atomic_file, allowance
+    1  endpoints, fields, jsontext, yamlfile, locales, formats, sandbox, grouping, atomic_file, allowance
     2  values, rules, cells, schemacheck, compare, catalogue, expect
     3  literals, expression, workbook, target, causes, replaced
     4  mapping, mapping_schema, project, api

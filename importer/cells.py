@@ -7,9 +7,9 @@ The text of a cell is never taken for a number by Python's rules: where a templa
 import re
 from dataclasses import replace
 from decimal import Decimal
-from functools import cache
 from typing import Any, Final
 
+from importer.formats import zeros
 from importer.jsontext import plain
 from importer.locales import BOOLEAN_WORDS, Locale, parse_number
 from importer.model import Fault, Reference
@@ -18,9 +18,6 @@ _LIKE_A_NUMBER: Final = re.compile("[-+]?[0-9](?:[0-9.,' \u00a0\u2009\u202f]*[0-
 #: A number as a mapping writes it.
 _TYPED: Final = re.compile(r"\s*[-+]?[0-9]+(\.[0-9]+)?\s*")
 _NOTHING: Final = re.compile(r"[-+]?0+([.,]0*)?")
-#: In a number format, what stands for itself, and conditions and colours.
-_UNREAD: Final = re.compile(r'"[^"]*"|\\.|[_*].|\[[^]]*\]')
-_PLAIN: Final = re.compile("[-#0, ()/:]*")
 _WORDS: Final = {word: truth for words in BOOLEAN_WORDS.values() for word, truth in words.items()}
 
 
@@ -105,13 +102,6 @@ class ShownNumber(Decimal):
             f"({row}|int|string).zfill({zeros(self.form)}) with the zeros, {row}|int without."
         )
         return CellError(Fault("number_in_text", digits, message, self.header), self.row)
-
-
-@cache
-def zeros(form: str) -> int:
-    """Return how many digits a number format shows at least, 1 where it is not a plain one."""
-    code = _UNREAD.sub("", form.partition(";")[0]).partition(".")[0]
-    return max(1, code.count("0")) if _PLAIN.fullmatch(code) else 1
 
 
 def shown_number(number: Decimal, form: str, header: str, row: int | None) -> Decimal:

@@ -48,6 +48,11 @@ class Field:
     members: Dictionary[str, "Field"] | None = None
 
     @property
+    def in_percent(self) -> bool:
+        """Tell whether 25 means 25 per cent."""
+        return self.kind is Kind.DECIMAL and self.name.endswith(("Percent", "Pct"))
+
+    @property
     def type_name(self) -> str:
         """Name the type for people: `text`, `enum`, `list` ..."""
         if self.members is not None:

@@ -40,6 +40,7 @@ TITLES: Final[Dictionary[str, str]] = {
     "ambiguous_number": "Number with two readings",
     "number_format": "Number as text, no locale declared",
     "number_in_text": "Number in a text field",
+    "percent_format": "Per cent that Excel holds as a fraction",
     "shortened_number": "Number that Excel shortened",
     "not_displayable": "Number without certain display",
     "boolean_in_text": "TRUE or FALSE in a text field",

@@ -80,6 +80,8 @@ class Columns:
         self._cells: Any = itemgetter(*spots) if len(spots) > 1 else None
         self._last = max(spots, default=-1)
         self._only_constants = bool(rules) and not spots
+        #: where cells stand whose number format matters
+        self._shown = [columns[str(rule.column)] for rule in rules if rule.column and rule.options.field.in_percent]
         #: the cells of the row before, and what they gave
         self._before: tuple[tuple[object, ...], Flat] = (_NEVER,), {}
 
@@ -93,8 +95,10 @@ class Columns:
     def fields(self, row: Row) -> Flat | None:
         """Return the fields of the document, the row before's where the cells are the very same.
 
-        None where a cell gives a problem.
+        None where a cell gives a problem, or has to be looked at with its format.
         """
+        if self._shown and self._shows_percent(row):
+            return None
         if self._cells is None or len(row.cells) <= self._last:
             found = self.line(row)
             return None if found is None else found[0]
@@ -111,8 +115,10 @@ class Columns:
     def line(self, row: Row) -> tuple[Flat, bool] | None:
         """Return the values of a row, and whether a cell or only constants gave them.
 
-        None where a cell gives a problem.
+        None where a cell gives a problem, or has to be looked at with its format.
         """
+        if self._shown and self._shows_percent(row):
+            return None
         flat: Flat = {}
         filled = self._only_constants
         cells = row.cells
@@ -129,3 +135,6 @@ class Columns:
             if value is not ABSENT:
                 flat[target] = value
         return flat, filled
+
+    def _shows_percent(self, row: Row) -> bool:
+        return any("%" in row.formats.get(spot, "") for spot in self._shown)

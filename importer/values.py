@@ -15,6 +15,7 @@ from decimal import ROUND_HALF_EVEN, ROUND_HALF_UP, Decimal, localcontext
 from typing import Final
 
 from importer.fields import Field, Kind
+from importer.formats import fraction
 from importer.jsontext import plain
 from importer.locales import BOOLEAN_WORDS, DateFormat, Locale, parse_number
 from importer.model import ABSENT, CellValue, Fault, FieldValue
@@ -182,7 +183,8 @@ def convert(value: CellValue, options: Options, locale: Locale | None, number_fo
         return value
     if options.codes:
         return _code(value, options)
-    result = _CONVERTERS[options.kind](value, options, locale, number_format)
+    percent = fraction(value, number_format) if number_format and options.field.in_percent else None
+    result = percent or _CONVERTERS[options.kind](value, options, locale, number_format)
     if isinstance(result, Fault):
         return result
     if options.field.kind in {Kind.TEXT, Kind.UUID} and not isinstance(result, str):

@@ -12,8 +12,8 @@ import openpyxl
 import pytest
 from conftest import PlanOf
 
-from importer.cells import zeros
 from importer.expression import compile_expression, param_view, row_view
+from importer.formats import zeros
 from importer.locales import locale
 from importer.model import Fault, Status
 

@@ -18,7 +18,7 @@ FLOORS = {
     for floor, names in enumerate(
         (
             "errors model resources stop beside",
-            "endpoints fields jsontext yamlfile locales sandbox grouping atomic_file allowance",
+            "endpoints fields jsontext yamlfile locales formats sandbox grouping atomic_file allowance",
             "values rules cells schemacheck compare catalogue expect",
             "literals expression workbook target causes replaced",
             "mapping mapping_schema project api",
@@ -59,6 +59,7 @@ OFFLINE = {
         "jsontext",
         "yamlfile",
         "locales",
+        "formats",
         "values",
         "rules",
         "cells",

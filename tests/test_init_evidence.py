@@ -169,3 +169,15 @@ def test_an_amount_that_is_quantity_times_price_is_a_total(draft: Draft) -> None
     assert "totals" not in other.data
     assert "manualAmountInCurrency" not in other.data["lines"]
     assert "it is that in 0 of 2 rows" in " ".join(other.text.replace("\n  # ", " ").split())
+
+
+def test_a_column_shown_as_per_cent_is_doubtful(draft: Draft) -> None:
+    """Excel holds 0.25 where it shows 25 %, and the field takes 25; a column of 25 is sure."""
+    shares = invoices(("Antall", [1, 2]), ("Rabattprosent", [0.25, 0.1]))
+    doubtful = draft(shares, formats={"D2": "0%", "D3": "0%"})
+    told, lines = doubtful.text, doubtful.data["lines"]
+    sure = draft(invoices(("Antall", [1, 2]), ("Rabattprosent", [25, 10])), INVOICE, "--force")
+
+    assert "Excel shows per cent and holds hundredths" in told
+    assert "discountPercent" not in lines
+    assert sure.data["lines"]["discountPercent"] == "Rabattprosent"

@@ -6,11 +6,13 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from conftest import PlanOf
 from converting import DAY, code, field
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from importer.fields import Field, Kind
+from importer.endpoints import table
+from importer.fields import Field, Kind, fields_of, leaves
 from importer.jsontext import plain
 from importer.model import ABSENT, Fault
 from importer.values import Options, clean, convert, displayed, exact
@@ -287,3 +289,51 @@ def test_a_cell_that_cannot_be_read_stays_a_fault_in_every_field(kind: Kind) -> 
     options = Options(field=Field(name="it", description="", kind=kind), kind=kind)
 
     assert convert(fault, options, None, None) is fault
+
+
+PERCENT = """\
+version: 1
+endpoint: customerInvoice.create
+key: No
+fields: {customerNumber: {value: "0101"}}
+lines: {quantity: Qty, discountPercent: %s}
+"""
+
+
+@pytest.mark.parametrize("form", ["0%", "0.00 %", "[Red]0%;-0%"])
+@pytest.mark.parametrize("source", ["Discount", "{template: \"{{ row['Discount'] }}\"}"])
+def test_a_cell_shown_as_per_cent_is_a_problem_where_the_field_takes_per_cent(
+    plan_of: PlanOf, form: str, source: str
+) -> None:
+    """Excel holds 0.25 where it shows 25 %: sent so it would be a hundred times too small."""
+    rows = [["No", "Qty", "Discount"], ["1", 1, 25], ["2", 0.25, 0.25], ["3", 1, 0], ["4", 1, 0.25]]
+    plan = plan_of(PERCENT % source, rows, formats={"B3": form, "C3": form, "C4": form})
+    (found,) = plan.problems
+
+    assert (found.row, found.column, found.value, found.code) == (3, "Discount", "0.25", "percent_format")
+    assert "as 25 % and holds 0.25" in found.message
+    assert [document.key for document in plan.documents if document.body] == ["1", "3", "4"]
+
+
+def test_per_cent_is_sent_as_it_is_multiplied_or_translated_or_written_with_a_percent_sign_of_its_own(
+    plan_of: PlanOf,
+) -> None:
+    """The remedies that the problem names work, and a sign that only stands beside the number changes nothing."""
+    for source, cell, form in (
+        ("{template: \"{{ row['Discount'] * 100 }}\"}", 0.25, "0%"),
+        ("{column: Discount, map: {0.25: 25}}", 0.25, "0%"),
+        ("Discount", 25, '0" %"'),
+        ("Discount", 25, "0\\%"),
+    ):
+        rows = [["No", "Qty", "Discount"], ["1", 1, cell]]
+        (document,) = plan_of(PERCENT % source, rows, formats={"C2": form}).documents
+
+        assert b'"discountPercent": {"value": 25' in document.body
+
+
+def test_the_fields_in_per_cent_are_those_that_say_so() -> None:
+    """Each field whose description speaks of per cent is known as such, and no other."""
+    every = [spec for name in table() for _, spec in leaves(fields_of(name))]
+
+    assert {spec.name for spec in every if spec.in_percent} == {"commissionPct", "discountPercent", "retainagePct"}
+    assert all(spec.in_percent == ("per cent" in spec.description) for spec in every)

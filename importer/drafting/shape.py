@@ -13,6 +13,7 @@ from importer.drafting.column import Column, counted
 from importer.drafting.style import Style, brief, date_style, shape_of
 from importer.drafting.words import Words, comparable
 from importer.fields import Field, Kind
+from importer.formats import format_code
 from importer.jsontext import plain
 from importer.locales import BOOLEAN_WORDS, DateFormat, Locale
 from importer.model import Fault
@@ -218,6 +219,11 @@ def _countries() -> dict[str, str]:
 def _number(column: Column, field: Field, _around: Surroundings) -> Shape:
     if column.dates or column.booleans:
         return Shape(evidence=column.kinds(), doubt=f"doubtful: {field.name} takes a number, and these are not")
+    shown = {row.formats.get(column.spot, "") for row, cell in column.cells if isinstance(cell, Decimal) and cell}
+    if field.in_percent and any("%" in format_code(form) for form in shown):
+        told = "Excel shows per cent and holds hundredths"
+        hint = f'template: "{{{{ row[{column.header!r}] * 100 }}}}"'
+        return Shape(evidence=f"{column.kinds()}, shown as %", doubt=f"doubtful: {told}; say {hint}")
     if not column.texts:
         most = max((len(plain(number).partition(".")[2]) for number in column.numbers), default=0)
         return Shape(evidence=f"{column.kinds()}, at most {most} decimals" if most else column.kinds())
