@@ -53,6 +53,11 @@ class Field:
         return self.kind is Kind.DECIMAL and self.name.endswith(("Percent", "Pct"))
 
     @property
+    def identifies(self) -> bool:
+        """Tell whether its text is a number or a code, which is compared with others, and no prose."""
+        return self.kind is Kind.TEXT and _CODES.search(self.name) is not None
+
+    @property
     def type_name(self) -> str:
         """Name the type for people: `text`, `enum`, `list` ..."""
         if self.members is not None:
@@ -61,6 +66,11 @@ class Field:
 
 
 Schema = dict[str, Any]
+#: How the names of fields end that take numbers and codes.
+_CODES: Final = re.compile(
+    "([nN]umber|Nbr|I[dD]|Code|Ref|Reference|[aA]ccount|AccountImport|AccountNonTax|[pP]roject|[sS]alesperson|"
+    "^branch|^segmentValue|^uom|^bic|^iban|^gln|^email)$"
+)
 #: How the API writes its internal ids.
 GUID: Final = re.compile("[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _FORMATS = {"date": Kind.DATE, "date-time": Kind.DATETIME, "uuid": Kind.UUID}

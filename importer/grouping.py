@@ -61,7 +61,7 @@ TITLES: Final[Dictionary[str, str]] = {
     "not_allowed": "Not an allowed value",
     "pattern": "Not in the form that is wanted",
     "too_long": "Text too long",
-    "unseen_character": "Key with a character that nobody sees",
+    "unseen_character": "Number with a character that nobody sees",
     "control_character": "Character that cannot be sent",
     "error_cell": "Error in a cell",
     "not_calculated": "Formula never calculated",

@@ -16,17 +16,22 @@ UNSEEN: Final = "\u00ad\ufeff" + "".join(
 
 def check_key(key: str) -> Fault | None:
     """Return what is wrong with the key of a document: it must be the one that people see, and type again."""
-    bad = None if key.isascii() else next((char for char in key if char in UNSEEN), None)
+    return _unseen(key, "key")
+
+
+def _unseen(text: str, what: str) -> Fault | None:
+    bad = None if text.isascii() else next((char for char in text if char in UNSEEN), None)
     if bad is None:
         return None
-    return Fault(
-        "unseen_character", key, f"The key holds the character U+{ord(bad):04X}, which nobody sees. Type the key again."
-    )
+    message = f"The {what} holds the character U+{ord(bad):04X}, which nobody sees. Type the {what} again."
+    return Fault("unseen_character", text, message)
 
 
 def check_rules(value: FieldValue, target: Field, own_pattern: str | None) -> FieldValue | Fault:
     """Return the value, or the fault where it breaks the mapping's own pattern or what the field takes."""
     if isinstance(value, str):
+        if target.identifies and (fault := _unseen(value, target.name)):
+            return fault
         if own_pattern and not re.fullmatch(own_pattern, value):
             return Fault(
                 "pattern", value, f"{value!r} does not match the mapping's pattern {own_pattern!r}. Correct it."

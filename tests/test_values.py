@@ -337,3 +337,41 @@ def test_the_fields_in_per_cent_are_those_that_say_so() -> None:
 
     assert {spec.name for spec in every if spec.in_percent} == {"commissionPct", "discountPercent", "retainagePct"}
     assert all(spec.in_percent == ("per cent" in spec.description) for spec in every)
+
+
+@pytest.mark.parametrize("char", ["\u00ad", "\u200b", "\u200e", "\ufeff"])
+def test_an_unseen_character_within_a_number_or_code_is_a_problem(plan_of: PlanOf, char: str) -> None:
+    """01 and 03 with something of no width between them is another customer than 0103; prose is the user's own."""
+    fields = "{customerNumber: Cust, invoiceText: Text, externalReference: {template: \"{{ row['Ref'] }}\"}}"
+    head = "version: 1\nendpoint: customerInvoice.create\nkey: No\n"
+    mapping = f"{head}fields: {fields}\nlines: {{inventoryNumber: Item}}\n"
+    rows = [
+        ["No", "Cust", "Text", "Ref", "Item"],
+        ["1", f"01{char}03", "a", "r", "V1"],
+        ["2", "0103", "a", f"r{char}1", f"V{char}1"],
+        ["3", "0103", f"a{char}b", "r", "Blåbær"],
+    ]
+    plan = plan_of(mapping, rows)
+
+    assert {(found.row, found.column, found.code) for found in plan.problems} == {
+        (2, "Cust", "unseen_character"),
+        (3, "Ref", "unseen_character"),
+        (3, "Item", "unseen_character"),
+    }
+    assert f"customerNumber holds the character U+{ord(char):04X}" in plan.problems[0].message
+    assert f"a{char}b".encode() in plan.documents[2].body
+
+
+PROSE = """
+addressLine1 addressLine2 addressLine3 appartment attention attributeValue city county debtCollectionCaseStatus
+debtCollectionCaseType debtCollectionCaseUrl description documentLanguage estate fax financialPeriod invoiceText
+mandateDescription name note paymentMethodDetailDescription paymentMethodDetailValue paymentRefDisplayMask phone1 phone2
+postPeriod typeOfWork web
+"""
+
+
+def test_every_text_field_is_a_code_or_one_of_these() -> None:
+    """Whoever adds a field of the API says whether its texts are compared with others or read by people."""
+    every = [spec for name in table() for _, spec in leaves(fields_of(name)) if spec.type_name == "text"]
+
+    assert {spec.name for spec in every if not spec.identifies} == set(PROSE.split())
