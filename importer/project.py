@@ -80,6 +80,17 @@ class Project:
         return digest
 
 
+def is_kept(file: Path) -> bool:
+    """Tell whether a file is, or would be, one of those that the program keeps in the private folder of a project."""
+    parts = Path(os.path.realpath(file)).parts
+    below = parts[parts.index(_PRIVATE) + 1 :] if _PRIVATE in parts else ()
+    here = Project(Path())
+    # with what SQLite writes beside a journal; anything else there is the user's, such as an exported journal
+    return bool(below) and (
+        below[0].startswith(here.journal.name) or below[0] in {here.sandbox.name, here.workbook_copy("").parent.name}
+    )
+
+
 def project_of(start: Path) -> Project:
     """Return the nearest project upward from a folder: one with targets.yaml, else the folder itself.
 

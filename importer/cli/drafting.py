@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from importer.cli.options import FILE, with_options
+from importer.cli.options import FILE, FORCE, with_options
 from importer.errors import UsageError, WorkbookError
 
 if TYPE_CHECKING:
@@ -13,8 +13,6 @@ if TYPE_CHECKING:
 
     from importer.drafting import Draft
     from importer.drafting.checking import Verdict
-
-_FORCE = click.option("--force", is_flag=True, help="Overwrite the file, where there is one.")
 
 
 @click.command()
@@ -24,7 +22,7 @@ _FORCE = click.option("--force", is_flag=True, help="Overwrite the file, where t
     click.option("-o", "--output", type=FILE, metavar="FILE", help="The draft; default: beside the workbook."),
     click.option("--sheet", metavar="NAME", help="The sheet, where several are visible."),
     click.option("--header-row", type=click.IntRange(min=1), metavar="N", help="The row of the headers, if not found."),
-    _FORCE,
+    FORCE,
 )
 def init(
     workbook: "Path",
@@ -43,13 +41,15 @@ def init(
     """
     from importer import drafting
     from importer.cli.inputs import print_json
+    from importer.cli.outputs import refuse_losing, refuse_overwriting
     from importer.endpoints import table
     from importer.yamlfile import did_you_mean
 
     if endpoint not in table():
         raise UsageError(f"There is no endpoint {endpoint!r}. {did_you_mean(endpoint, list(table()))}")
-    target = output or workbook.with_name(f"{workbook.stem}.mapping.yaml")
-    _refuse_overwriting(target, force=force)
+    target = output or workbook.parent / f"{workbook.stem}.mapping.yaml"
+    refuse_losing(target, [workbook])
+    refuse_overwriting(target, force=force)
     words = drafting.read_words()
     try:
         found = drafting.find_sheet(workbook, words, sheet=sheet, header_row=header_row)
@@ -64,11 +64,6 @@ def init(
     else:
         _tell(target, draft, verdict, quiet=quiet)
     return 0
-
-
-def _refuse_overwriting(target: "Path", *, force: bool) -> None:
-    if target.exists() and not force:
-        raise UsageError(f"{str(target)!r} is there already. Name another file with -o, or overwrite it with --force.")
 
 
 def _relative(file: "Path", folder: "Path") -> str:
@@ -99,6 +94,7 @@ def _write(target: "Path", draft: "Draft", sheet: Any, *, force: bool) -> "Verdi
     Raises: StartError when it cannot be written.
     """
     from importer.atomic_file import replacing
+    from importer.cli.outputs import refuse_overwriting
     from importer.drafting import written
     from importer.drafting.checking import check_draft
 
@@ -107,7 +103,7 @@ def _write(target: "Path", draft: "Draft", sheet: Any, *, force: bool) -> "Verdi
         partial.write_text(written(draft, schema), encoding="utf-8")
         verdict = check_draft(partial, target.name, sheet)
         partial.write_text(written(draft, schema, verdict.said), encoding="utf-8")
-        _refuse_overwriting(target, force=force)
+        refuse_overwriting(target, force=force)
     return verdict
 
 
@@ -170,7 +166,7 @@ def _tell(target: "Path", draft: "Draft", verdict: "Verdict", *, quiet: bool) ->
 @with_options(
     click.argument("mapping", type=FILE),
     click.option("-o", "--output", type=FILE, required=True, metavar="FILE.xlsx", help="The workbook to make."),
-    _FORCE,
+    FORCE,
 )
 def workbook(mapping: "Path", output: "Path", *, force: bool, as_json: bool, quiet: bool) -> int:
     """Make an empty import workbook from a mapping.
@@ -182,12 +178,14 @@ def workbook(mapping: "Path", output: "Path", *, force: bool, as_json: bool, qui
     from importer.blank_mark import mark_of
     from importer.cli import screen
     from importer.cli.inputs import print_json
+    from importer.cli.outputs import refuse_losing, refuse_overwriting
     from importer.mapping_file import read_mapping
 
     if output.suffix.lower() != ".xlsx":
         raise UsageError(f"-o {str(output)!r}: the name must end in .xlsx.")
     parsed = read_mapping(mapping)
-    _refuse_overwriting(output, force=force)
+    refuse_losing(output, [mapping])
+    refuse_overwriting(output, force=force)
     with replacing(output) as partial:
         columns = blank.write(parsed, partial)
     must = [column.header for column in columns if column.mandatory]

@@ -151,8 +151,10 @@ def export_(file: "Path", where: str | None, *, as_json: bool, quiet: bool) -> i
     from importer.atomic_file import replacing
     from importer.cli import screen
     from importer.cli.inputs import print_json
+    from importer.cli.outputs import refuse_losing
     from importer.journal.copying import dump
 
+    refuse_losing(file)
     with _opened(where) as found:
         lines = dump(found)
     with replacing(file, private=True) as partial, partial.open("w", encoding="utf-8") as out:

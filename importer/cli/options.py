@@ -25,6 +25,7 @@ class _File(click.Path):
 
 #: A file that may be read or not: what reads it says why it cannot.
 FILE: Final = _File(readable=False)
+FORCE: Final = click.option("--force", is_flag=True, help="Overwrite the file, where there is one.")
 JSON: Final = click.option("--json", "as_json", is_flag=True, help="Machine-readable on stdout, nothing else there.")
 QUIET: Final = click.option("--quiet", is_flag=True, help="Only what matters.")
 DEBUG: Final = click.option("--debug", is_flag=True, expose_value=False, help="Show where a failure came from.")

@@ -1,6 +1,6 @@
 """Show what a run would do with each document, and how long it would take. Reads from the API, never writes."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
 from uuid import uuid4
@@ -10,12 +10,13 @@ from importer.cli import job, plan_text, screen
 from importer.cli.applying import saved
 from importer.cli.connection import connected
 from importer.cli.inputs import Input, check_data, print_json
+from importer.cli.outputs import refuse_losing
 from importer.cli.prospect import Prospect, prospect
 from importer.cli.reporting import planned_contents
 from importer.cli.sending import Manner
 from importer.cli.stream import printable
 from importer.cli.task import Task, task_data
-from importer.errors import StartError, UsageError
+from importer.errors import StartError
 from importer.forecast import Amount, Forecast, action
 from importer.journal import open_journal
 from importer.journal.database import is_url
@@ -24,10 +25,11 @@ from importer.model import Document, Status
 from importer.saved_plan import Arguments, SavedPlan
 from importer.stop import Stop
 from importer.target import Target
+from importer.template import template_files
 
-#: Kinds of files in which people might expect a plan to read.
+#: Kinds of files in which people might expect a plan to read, and those of mappings, their tests and templates.
 _OTHER_KINDS: Final = frozenset(
-    {".csv", ".doc", ".docx", ".htm", ".html", ".ods", ".pdf", ".txt", ".xls", ".xlsm", ".xml"}
+    {".csv", ".doc", ".docx", ".htm", ".html", ".ods", ".pdf", ".txt", ".xls", ".xlsm", ".xml", ".j2", ".yaml", ".yml"}
 )
 
 
@@ -44,8 +46,11 @@ def show_plan(
 ) -> int:
     """Print the plan and return the exit code: 3 where problems would keep the run from starting.
 
-    Raises: StartError when a file of the plan cannot be written.
+    Raises: StartError when a file of the plan cannot be written; UsageError where it would take another one's place.
     """
+    inputs = list(_inputs(task))
+    for output in outputs:
+        _refuse(output, inputs)
     progress, plan_id = screen.RunProgress(quiet=True), uuid4().hex
     journal = open_journal(where) if is_url(where) or Path(where).exists() else None
     try:
@@ -68,6 +73,30 @@ def show_plan(
     return code
 
 
+def _inputs(task: Task) -> Iterator[Path]:
+    """Yield every file that a plan is made from."""
+    yield task.project.folder / "targets.yaml"
+    if task.migration is not None:
+        yield task.migration.source.path
+    for step in task.steps:
+        mapping = step.given.mapping
+        yield from (mapping.source.path, step.given.workbook, mapping.source.path.parent / "causes.yaml")
+        yield from template_files(mapping)
+
+
+def _refuse(output: Path, inputs: Sequence[Path]) -> None:
+    """Refuse a file that is no place for a plan, before any is written.
+
+    Raises: StartError, UsageError.
+    """
+    refuse_losing(output, inputs)
+    if output.suffix.lower() in _OTHER_KINDS:
+        raise StartError(
+            f"A plan is not written as {output.suffix}: name a workbook (-o FILE.xlsx), a text (-o FILE.md), or what "
+            f"run --plan takes (-o FILE.plan), not {output.name!r}."
+        )
+
+
 def _show(found: Prospect, *, quiet: bool) -> None:
     if found.task.migration is None:
         plan_text.show(found.forecasts[0], quiet=quiet)
@@ -81,15 +110,10 @@ def _show(found: Prospect, *, quiet: bool) -> None:
 def _write(output: Path, found: Prospect, plan: SavedPlan) -> None:
     """Write a plan into a file: a workbook or a text for people by its name's end, else what run --plan takes.
 
-    Raises: StartError, UsageError.
+    Raises: StartError.
     """
     from importer.report import plan_file, plan_review
 
-    inputs = [path for step in found.task.steps for path in (step.given.workbook, step.given.mapping.source.path)]
-    if found.task.migration is not None:
-        inputs.append(found.task.migration.source.path)
-    if output.resolve() in {path.resolve() for path in inputs}:
-        raise UsageError(f"-o {output}: that is what the plan is made of. Name another file.")
     if output.suffix.lower() == ".xlsx":
         plan_file.write(output, found.forecasts, [step.name for step in found.task.steps])
     elif output.suffix.lower() == ".md":
@@ -99,11 +123,6 @@ def _write(output: Path, found: Prospect, plan: SavedPlan) -> None:
         ]
         with replacing(output) as partial:
             partial.write_text(plan_review.review(found.task.name, steps, list(plan.files.items())), encoding="utf-8")
-    elif output.suffix.lower() in _OTHER_KINDS:
-        raise StartError(
-            f"A plan is not written as {output.suffix}: name a workbook (-o FILE.xlsx), a text (-o FILE.md), or what "
-            f"run --plan takes (-o FILE.plan), not {output.name!r}."
-        )
     else:
         plan.save(output)
 

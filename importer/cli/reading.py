@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from importer.cli.options import FILE, target_option, with_options
+from importer.cli.options import FILE, FORCE, target_option, with_options
 from importer.cli.stream import printable
 from importer.errors import StartError, UsageError
 
@@ -37,9 +37,12 @@ _TARGET = target_option("Where to read")
         help="Another filter (repeatable); a date with its sign, in quotes: 'documentDate=>=2025-01-01'.",
     ),
     click.option("--lines", is_flag=True, help="One row a document line, instead of one a document."),
+    FORCE,
     _TARGET,
 )
-def fetch(resource: str, output: "Path", target: str | None, *, as_json: bool, quiet: bool, **given: Any) -> int:
+def fetch(
+    resource: str, output: "Path", target: str | None, *, force: bool, as_json: bool, quiet: bool, **given: Any
+) -> int:
     """List what the API holds in a file. Sends nothing.
 
     RESOURCE is customer, customerInvoice, customerCreditNote or customerDebitNote. Reads every page and writes one row
@@ -51,15 +54,19 @@ def fetch(resource: str, output: "Path", target: str | None, *, as_json: bool, q
     from importer import fetch_files
     from importer.cli.connection import connected
     from importer.cli.inputs import print_json
+    from importer.cli.outputs import refuse_losing, refuse_overwriting
     from importer.cli.screen import ReadProgress
     from importer.project import project_here
     from importer.stop import Stop
     from importer.target import choose
 
     request = _request(resource, given)
-    fetch_files.suffix_of(output)
+    refuse_losing(output)
+    suffix = fetch_files.suffix_of(output)
     if given["lines"] and request.listing.lines is None:
         raise UsageError(f"--lines: {request.listing.title} have no lines. Leave it out.")
+    # a workbook may have been edited since it was fetched, or be another one of the user's
+    refuse_overwriting(output, force=force or suffix != ".xlsx")
     project = project_here(Path.cwd())
     chosen = choose(project.folder, target)
     if isinstance(chosen, str):
