@@ -15,8 +15,11 @@ def replacing(file: Path, *, private: bool = False) -> Iterator[Path]:
 
     Raises: StartError when it cannot be written.
     """
-    partial = file.with_name(f".{file.name}.{uuid4().hex}.part")
+    # `.` and `/` have no name that another could stand in place of
+    partial = file.parent / f".{file.name}.{uuid4().hex}.part"
     try:
+        if file.is_dir():
+            raise StartError(f"{str(file)!r} cannot be written: it is a folder. Name a file in it, then run again.")
         # before anything is made that could not be put anywhere
         os.close(os.open(partial, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600 if private else 0o666))
         yield partial
