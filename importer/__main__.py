@@ -19,12 +19,12 @@ def main() -> None:
 
     stream.forgive()
     interrupts.install()
-    code = run_command(sys.argv[1:])
+    code = stream.told_whole(run_command(sys.argv[1:]), sys.argv[1:])
     for name, number in (("stdout", 1), ("stderr", 2)):
         getattr(sys, name).flush()
-        # what the interpreter flushes at its end goes nowhere where the pipe is closed already
+        # what the interpreter flushes at its end goes nowhere where the pipe is closed already, or the disk full
         with suppress(OSError, ValueError):
-            if getattr(sys, name).closed:
+            if getattr(sys, name).closed or getattr(sys, name).lost:
                 os.dup2(os.open(os.devnull, os.O_WRONLY), number)
     # at its end the interpreter would look through all that is left for cycles, again and again
     gc.freeze()
