@@ -89,15 +89,16 @@ class Sandbox:
     def start(self) -> Self:
         """Serve in the background.
 
-        Raises: StartError when the port is taken.
+        Raises: StartError when the port is taken, or the company's file cannot be used.
         """
         self._stopping.clear()
         tables = catalog.load(self.settings.catalog)
+        self._store = Store(self._folder, tables)
         try:
             server = _Server((_ADDRESS, self._port), _Connection)
         except OSError as error:
+            self.stop()
             raise StartError(f"The sandbox cannot use port {self._port}: {error}. Choose another port.") from error
-        self._store = Store(self._folder, tables)
         world = World(self._store, tables, company.load(), self.settings, self._clock)
         server.gate = Gate(world, Limiter(world), FaultBoard(self.faults), self._stopping.wait)
         server.log = self.requests_log

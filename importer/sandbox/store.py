@@ -12,8 +12,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
+from importer.errors import StartError, advice_for, reason_of
 from importer.sandbox import company, jsontext
 from importer.sandbox.catalog import Catalog, Resource
 
@@ -34,6 +35,9 @@ _TABLES = (
         headers TEXT, body BLOB)""",
 )
 _EMPTIED = ("meta", "documents", "actions", "tokens", "jobs")
+_FILE: Final = "sandbox.db"
+#: What SQLite says of a file that it cannot read as a database, or as this one.
+_DAMAGED: Final = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR})
 _SEED_TIME = "2025-01-01T00:00:00.000"
 
 
@@ -51,16 +55,26 @@ class Stored:
 
 
 class Store:
-    """Read and change the company; one connection, used by one thread at a time."""
+    """Read and change the company; one connection, used by one thread at a time.
+
+    Raises: StartError when its file cannot be used.
+    """
 
     def __init__(self, folder: Path, catalog: Catalog) -> None:
         self._lock = threading.RLock()
-        self._db = connect(folder, create=True)
-        self._db.create_function("fold", 1, lambda text: (text or "").casefold(), deterministic=True)
-        with self.change():
-            if not self._db.execute("PRAGMA user_version").fetchone()[0]:
-                _build(self._db, catalog)
-                _fill(self._db)
+        with _explained(folder):
+            self._db = connect(folder, create=True)
+            try:
+                self._db.create_function("fold", 1, lambda text: (text or "").casefold(), deterministic=True)
+                with self.change():
+                    if not self._db.execute("PRAGMA user_version").fetchone()[0]:
+                        _build(self._db, catalog)
+                        _fill(self._db)
+                # a state without its company cannot be served
+                self.meta("company")
+            except sqlite3.DatabaseError:
+                self._db.close()
+                raise
 
     def close(self) -> None:
         """Close the file."""
@@ -157,7 +171,47 @@ class Store:
 
 
 def reset(folder: Path) -> None:
-    """Empty the company and give it a new id, also while another process serves it."""
+    """Empty the company and give it a new id, also while another process serves it; a damaged one is made anew.
+
+    Raises: StartError when its file cannot be used.
+    """
+    with _explained(folder):
+        try:
+            _empty(folder)
+        except sqlite3.DatabaseError as error:
+            if not _is_damaged(error):
+                raise
+            # whoever uses it next makes it
+            for name in (_FILE, f"{_FILE}-journal"):
+                (folder / name).unlink(missing_ok=True)
+
+
+@contextmanager
+def _explained(folder: Path) -> Iterator[None]:
+    """Say what to do where the state's file cannot be used.
+
+    Raises: StartError.
+    """
+    try:
+        yield
+    except OSError as error:
+        said = f"cannot be written: {reason_of(error)}. {advice_for(error)}"
+    except sqlite3.DatabaseError as error:
+        if _is_damaged(error):
+            said = f"is damaged ({error}). Say visma-import sandbox reset, which makes it anew, then run again."
+        else:
+            said = f"cannot be used ({error}). See that you may write there and that the disk has room, then run again."
+    else:
+        return
+    raise StartError(f"The sandbox's state {str(folder / _FILE)!r} {said}")
+
+
+def _is_damaged(error: sqlite3.DatabaseError) -> bool:
+    # above the lowest byte it says more exactly what is damaged
+    return error.sqlite_errorcode & 0xFF in _DAMAGED
+
+
+def _empty(folder: Path) -> None:
     db = connect(folder, create=True)
     try:
         db.execute("BEGIN IMMEDIATE")
@@ -172,7 +226,7 @@ def reset(folder: Path) -> None:
 
 def connect(folder: Path, *, create: bool) -> sqlite3.Connection:
     """Open the state's file, which only its owner can read; with `create` make it, and the folder, first."""
-    path = folder / "sandbox.db"
+    path = folder / _FILE
     if create:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
