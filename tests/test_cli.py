@@ -350,3 +350,11 @@ def test_a_report_that_cannot_be_written_again_is_a_failure_of_report(project: P
     assert "could not be written" in out + error
     assert "'mapping.yaml/report'" in out + error
     assert "Report: " not in out + error
+
+
+def test_the_command_that_puts_back_can_be_copied(tmp_path: Path) -> None:
+    """A report's folder whose name a shell would take apart stands in quotes."""
+    project = copy_sample("customers-upsert", tmp_path)
+    _, out, _ = command("run", "mapping.yaml", "--report", "my reports; first", cwd=project)
+
+    assert "visma-import run 'my reports; first/replaced.mapping.yaml'" in " ".join(out.split())

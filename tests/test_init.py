@@ -214,3 +214,11 @@ def test_no_name_or_address_of_a_customer_is_copied_into_the_draft(make_workbook
     text = init(make_workbook(rows()), endpoint).text
 
     assert not [name for name in ("Båtvarv", "Måleri", "Brogatan", "@example.com", "+46") if name in text]
+
+
+def test_the_command_that_is_printed_can_be_copied(make_workbook: MakeWorkbook) -> None:
+    """A file whose name a shell would take apart stands in quotes."""
+    done = init(make_workbook(invoices(("Dato", [DAY]))), INVOICE, "-o", "my draft; & more.yaml")
+
+    assert done.code == 0
+    assert "visma-import check 'my draft; & more.yaml'" in done.stdout

@@ -137,6 +137,7 @@ def _data(target: "Path", draft: "Draft", verdict: "Verdict") -> dict[str, Any]:
 
 def _tell(target: "Path", draft: "Draft", verdict: "Verdict", *, quiet: bool) -> None:
     from importer.cli import screen
+    from importer.report.words import typed
 
     out = screen.console()
     out.print(f"Draft: {target}", markup=False)
@@ -159,7 +160,7 @@ def _tell(target: "Path", draft: "Draft", verdict: "Verdict", *, quiet: bool) ->
     if not verdict.problems:
         out.print(f"check: no problems, {screen.counted(verdict.ready, 'document')} ready.", markup=False)
     if not quiet:
-        out.print(f"Read the draft, then: visma-import check {target}", markup=False)
+        out.print(f"Read the draft, then: visma-import check {typed(str(target))}", markup=False)
 
 
 @click.command()

@@ -24,6 +24,7 @@ from importer.fields import Field, Kind, fields_of
 from importer.model import RunRecord
 from importer.replaced import Before
 from importer.report.cells import put_text, save, writable
+from importer.report.words import typed
 
 WORKBOOK: Final = "replaced.xlsx"
 MAPPING: Final = "replaced.mapping.yaml"
@@ -206,7 +207,7 @@ def write_mapping(file: Path, replaced: Replaced, record: RunRecord) -> None:
 
 def command(record: RunRecord, mapping: str) -> str:
     """Return the command that carries a mapping out where a run went."""
-    return f"visma-import run {mapping}" + ("" if record.simulated else f" --target {record.target}")
+    return f"visma-import run {typed(mapping)}" + ("" if record.simulated else f" --target {typed(record.target)}")
 
 
 def _head(replaced: Replaced, record: RunRecord) -> Iterator[str]:

@@ -1,6 +1,8 @@
 """Say in plain words what a status, an exit code and a problem mean, and what to do next."""
 
+import os
 import re
+import shlex
 from collections.abc import Mapping as Dictionary
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -236,3 +238,12 @@ def _held(problems: tuple[Problem, ...]) -> str:
     more = len(problems) - 1
     rest = f" (and {more} more problem{'s' if more > 1 else ''})" if more else ""
     return f"Held because of row {problems[0].row}: {problem_text(problems[0])}{rest}"
+
+
+def typed(text: str) -> str:
+    """Return a file's or a target's name as people type it into a command line, in quotes where it needs them."""
+    if os.name == "nt":
+        from subprocess import list2cmdline
+
+        return list2cmdline([text])
+    return shlex.quote(text)
