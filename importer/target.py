@@ -10,7 +10,7 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from importer import resources
-from importer.errors import MappingError, TargetError
+from importer.errors import MappingError, TargetError, reason_of
 from importer.schemacheck import as_boolean, check, load_schema
 from importer.yamlfile import FileFault, YamlFile, YamlPath, did_you_mean, load
 
@@ -168,12 +168,32 @@ class _Reader:
             production=bool(as_boolean(data.get("production"))),
             default=bool(as_boolean(data.get("default"))),
             numbering={"": str(numbering)} if isinstance(numbering, str) else dict(numbering),
-            ca_file=self.file.path.parent / data["ca_file"] if "ca_file" in data else None,
+            ca_file=self._certificates(name) if "ca_file" in data else None,
             proxy=data.get("proxy"),
             timeout_s=timedelta(milliseconds=int(Decimal(data["timeout"]) * 1000)).total_seconds()
             if "timeout" in data
             else None,
         )
+
+    def _certificates(self, name: str) -> Path:
+        """Return the file of certificates that a target trusts, which is looked into before anything is sent.
+
+        Raises: MappingError when it cannot be read or holds none.
+        """
+        # only where there is such a file: it takes a while to import
+        import ssl
+
+        file = self.file.path.parent / str(self.data[name]["ca_file"])
+        try:
+            # a folder is looked into when a certificate is wanted
+            if not file.is_dir():
+                ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(file)
+        except OSError as error:
+            reason = "it holds no certificates in PEM" if isinstance(error, ssl.SSLError) else reason_of(error)
+            hint = "Name a file of certificates, relative to this one."
+            self._fault((name, "ca_file"), f"The certificates to trust cannot be read: {reason}.", hint)
+            raise MappingError(str(self.faults[-1]), (self.faults[-1],)) from None
+        return file
 
     def _secret(self, name: str, part: str) -> Secret:
         source = self.data[name][part]

@@ -172,3 +172,23 @@ def test_no_repr_shows_a_secret(tmp_path: Path) -> None:
 
     for planted in (SECRET, CLIENT, "planted-token"):
         assert planted not in shown
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [(None, "no such file or directory"), ("", "no certificates in PEM"), ("rubbish", "no certificates in PEM")],
+)
+def test_certificates_that_cannot_be_read_are_a_mistake_in_the_file(
+    tmp_path: Path, content: str | None, said: str
+) -> None:
+    """Of the target that is used, at its place and before anything is sent; else it looks like a cut connection."""
+    if content is not None:
+        (tmp_path / "ours.pem").write_text(content, encoding="utf-8")
+    declare(tmp_path, test={**GOOD, "ca_file": "ours.pem"}, other=GOOD)
+
+    with pytest.raises(MappingError) as refused:
+        choose(tmp_path, "test")
+    assert said in str(refused.value)
+    assert "ca_file" in str(refused.value)
+    assert "relative to this one" in str(refused.value)
+    assert chosen(tmp_path, "other").ca_file is None
