@@ -15,7 +15,7 @@ from importer.literals import literal
 from importer.locales import DateFormat, locale
 from importer.mapping import Mapping, Parameter, Referred, Rule, TotalSpec, WorkbookSpec
 from importer.model import ABSENT, Fault, FieldValue
-from importer.schemacheck import as_boolean, check, load_schema
+from importer.schemacheck import as_boolean, as_integer, check, load_schema
 from importer.values import Options, clean, clean_header
 from importer.yamlfile import FileFault, Mark, PlainText, Step, YamlFile, YamlPath, did_you_mean, load
 
@@ -114,11 +114,10 @@ class _Reader:
                 where = locale(data["locale"])
             except ValueError as error:
                 self.fault(("workbook", "locale"), str(error))
-        row = str(data.get("header_row", "1"))
         return WorkbookSpec(
             file=self.file.path.parent / str(data["file"]) if isinstance(data.get("file"), str) else None,
             sheet=str(data["sheet"]) if "sheet" in data else None,
-            header_row=int(row) if row.isdigit() else 1,
+            header_row=as_integer(data.get("header_row")) or 1,
             locale=where,
             hidden_rows=str(data.get("hidden_rows", "error")),
             encoding=str(data["encoding"]) if data.get("encoding") else None,
@@ -281,9 +280,9 @@ class _Reader:
             field=spec,
             kind=kind,
             date_format=form,
-            decimals=_number(data.get("decimals")),
+            decimals=as_integer(data.get("decimals")),
             round=data.get("round"),
-            pad=_number(data.get("pad")),
+            pad=as_integer(data.get("pad")),
             displayed=data.get("as") == "displayed",
             pattern=pattern,
             digits_allowed=digits,
@@ -292,8 +291,13 @@ class _Reader:
 
     def _codes(self, data: Any, options: Options, place: YamlPath) -> dict[str, FieldValue]:
         codes: dict[str, FieldValue] = {}
+        typed: dict[str, str] = {}
         for code, text in self._dict(data).items():
-            if isinstance(text, str):
+            first = typed.setdefault(clean(code), code)
+            if first != code:
+                message = f"A cell that holds {code!r} is read as one that holds {first!r}, which stands here already."
+                self.fault((*place, "map", code), message, "Keep one of the two.", on_key=True)
+            elif isinstance(text, str):
                 value = literal(text, options.field.kind or Kind.TEXT, options)
                 if isinstance(value, Fault):
                     self.fault((*place, "map", code), value.message)
@@ -374,10 +378,6 @@ class _Reader:
             for name in sorted(expression.params - set(mapping.parameters)) if expression else ():
                 hint = did_you_mean(name, list(mapping.parameters))
                 self.fault(place, f"The parameter {name!r} is not declared under 'parameters'.", hint)
-
-
-def _number(text: Any) -> int | None:
-    return int(text) if isinstance(text, str) and text.isdigit() else None
 
 
 def name_of(path: Path, data: dict[str, Any]) -> str:

@@ -38,6 +38,11 @@ def as_boolean(text: object) -> bool | None:
     return _BOOLEANS.get(text) if isinstance(text, PlainText) else None
 
 
+def as_integer(text: object) -> int | None:
+    """Return what a plain whole number means, with a sign or without, else None."""
+    return int(text) if isinstance(text, PlainText) and _INTEGER.fullmatch(text) else None
+
+
 def _typed(value: object, like: object) -> object:
     """Return a plain scalar as the type of `like`, where it reads as one."""
     if isinstance(value, PlainText):

@@ -110,6 +110,20 @@ fields:
     assert (employees.constant, printed.constant) == (12, True)
 
 
+def test_a_whole_number_with_a_sign_is_that_number(read: Read) -> None:
+    """`+3` is 3 wherever the schema wants a whole number, never the default."""
+    text = f"""{HEAD}workbook: {{header_row: +3}}
+fields:
+  accountReference: {{column: A, pad: +5}}
+  creditLimit: {{column: B, decimals: +0}}
+"""
+    mapping = read(text)
+    reference, limit = mapping.fields
+
+    assert mapping.workbook.header_row == 3
+    assert (reference.options.pad, limit.options.decimals) == (5, 0)
+
+
 @pytest.mark.parametrize(
     ("line", "at"),
     [
@@ -294,6 +308,17 @@ def test_a_byte_order_mark_and_windows_lines_are_no_trouble(read: Read) -> None:
     assert mapping.fields[0].column == "Blåbær"
     (fault,) = refused(read, b"\xef\xbb\xbfversjon: 1\r\nendpoint: customer.create\r\nkey: No\r\nversion: 1\r\n")
     assert pointed(fault) == (1, 1, "versjon: 1")
+
+
+@pytest.mark.parametrize("twin", ['"A "', '"\\u00a0A"', '" A"'])
+def test_two_codes_that_no_cell_tells_apart_are_refused(read: Read, twin: str) -> None:
+    """White space around a cell is removed, so that of two such codes one would be lost in silence."""
+    line = f"fields: {{name: {{column: N, map: {{A: one, {twin}: two}}}}}}"
+    (fault,) = refused(read, f"{HEAD}{line}\n")
+
+    assert pointed(fault) == (4, line.index(twin) + 1, line[line.index(twin) :])
+    assert "'A'" in fault
+    assert "Keep one of the two." in fault
 
 
 # -- all at once -----------------------------------------------------------------------------------------------------
