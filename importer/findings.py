@@ -14,7 +14,10 @@ from importer.mapping import Mapping, Rule
 from importer.model import ABSENT, Document, Problem, Row, Status
 from importer.values import shown
 from importer.workbook import Sheet
-from importer.yamlfile import Step, YamlPath, did_you_mean
+from importer.yamlfile import PlainText, Step, YamlPath, did_you_mean
+
+#: What YAML 1.2 reads as nothing.
+_NULLS = frozenset({"~", "null", "Null", "NULL"})
 
 
 def blocking(documents: Iterable[Document]) -> bool:
@@ -327,4 +330,24 @@ def mapping_warnings(mapping: Mapping) -> list[Problem]:
         if name not in targets:
             message = f"The mapping gives no {name}, without which the API refuses {endpoint.resource} documents."
             warnings.append(Problem(code="needed_field", message=message))
+    warnings += [_taken_as_text(mapping, place, text) for place, text in _nulls(mapping.source.data, ())]
     return warnings
+
+
+def _nulls(data: object, place: YamlPath) -> Iterable[tuple[YamlPath, str]]:
+    """Yield each value of a mapping that is YAML's word for nothing, with its place: here it stays the text."""
+    if isinstance(data, dict | list):
+        for step, part in data.items() if isinstance(data, dict) else enumerate(data):
+            yield from _nulls(part, (*place, step))
+    elif isinstance(data, PlainText) and data in _NULLS:
+        yield place, data
+
+
+def _taken_as_text(mapping: Mapping, place: YamlPath, text: str) -> Problem:
+    mark = mapping.source.fault(place, "").mark
+    where = f"{mapping.source.path.name}, line {mark.line}" if mark else mapping.source.path.name
+    message = (
+        f"{str(place[-1])!r} ({where}) is the text {text!r}, not nothing: what is typed stays text. Put it in quotes "
+        "if it is meant, else delete the line."
+    )
+    return Problem(code="null_as_text", message=message)

@@ -73,6 +73,7 @@ TITLES: Final[Dictionary[str, str]] = {
     "scattered_rows": "Rows of a document apart",
     "insert_and_update": "Lines inserted and changed",
     "needs_v2": "Has no effect on v1",
+    "null_as_text": "Word for nothing that stays text",
     "needed_field": "Field that Visma needs",
     "odd_date": "Odd date",
     "half_empty": "Column filled in part",

@@ -17,7 +17,7 @@ from importer.mapping import Mapping, Parameter, Referred, Rule, TotalSpec, Work
 from importer.model import ABSENT, Fault, FieldValue
 from importer.schemacheck import as_boolean, as_integer, check, load_schema
 from importer.values import Options, clean, clean_header
-from importer.yamlfile import FileFault, Mark, PlainText, Step, YamlFile, YamlPath, did_you_mean, load
+from importer.yamlfile import FileFault, Mark, Step, YamlFile, YamlPath, did_you_mean, load
 
 #: Formats of a period; any other is a date's.
 _PERIODS: Final = frozenset({"mmyyyy", "yyyymm"})
@@ -100,7 +100,7 @@ class _Reader:
 
     def fault(self, place: YamlPath, message: str, hint: str = "", *, on_key: bool = False) -> None:
         fault = self.file.fault(place, message, hint=hint, on_key=on_key)
-        if fault.mark not in self._known_bad:
+        if self._known_bad.isdisjoint({fault.mark, self.file.marks.get(place)}):
             self.faults.append(fault)
 
     @staticmethod
@@ -307,9 +307,6 @@ class _Reader:
 
     def _literal(self, data: dict[str, Any], name: str, options: Options, place: YamlPath) -> FieldValue | None:
         if not isinstance(data.get(name), str):
-            return None
-        if isinstance(data[name], PlainText) and data[name] == "":
-            self.fault((*place, name), f"{name!r} has no value.", 'Write one, or "" for an empty text.', on_key=True)
             return None
         value = literal(data[name], options.field.kind or Kind.TEXT, options)
         if isinstance(value, Fault):

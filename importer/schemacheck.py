@@ -31,6 +31,7 @@ _ARTICLES = {
     "boolean": "true or false",
     "null": "nothing",
 }
+_BLANK = "Write one, or delete the line."
 
 
 def as_boolean(text: object) -> bool | None:
@@ -58,7 +59,12 @@ def _plain(pattern: re.Pattern[str]) -> Any:
 
 
 def _is(kind: type) -> Any:
-    return lambda _checker, value: isinstance(value, kind)
+    return lambda _checker, value: isinstance(value, kind) and not _is_nothing(value)
+
+
+def _is_nothing(value: object) -> bool:
+    """Tell whether nothing was typed; an empty text is typed with quotes."""
+    return isinstance(value, PlainText) and value == ""
 
 
 def _const(_validator: Any, const: Any, instance: Any, _schema: Any) -> Iterator[ValidationError]:
@@ -155,13 +161,18 @@ def _value_words(word: object, error: ValidationError) -> tuple[str, str]:
     place = _place(tuple(error.absolute_path)) if error.absolute_path else "The file"
     if word == "type":
         kinds = [wanted] if isinstance(wanted, str) else list(wanted)
+        if _is_nothing(value) and "string" in kinds:
+            # a field's value, not a name or a word of the language
+            return f"{place} has no value.", f'{_BLANK} "" is an empty text.' if "boolean" in kinds else _BLANK
         expected = " or ".join(dict.fromkeys(_ARTICLES[kind] for kind in kinds))
-        found = "nothing" if value == "" else shown
+        found = "nothing" if _is_nothing(value) else shown
         return f"{place} must be {expected}; found {found}.", ""
     if word == "enum":
+        if _is_nothing(value):
+            return f"{place} has no value.", _BLANK
         return f"{place}: {shown} is not one of the allowed values.", did_you_mean(str(value), [str(v) for v in wanted])
     if word == "const":
-        return f"{place} must be {wanted}; found {shown}.", ""
+        return f"{place} must be {wanted}; found {'nothing' if _is_nothing(value) else shown}.", ""
     if word in {"minimum", "maximum"}:
         return (
             f"{place}: {value} is not allowed; {'at least' if word == 'minimum' else 'at most'} {wanted}.",

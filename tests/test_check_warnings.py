@@ -157,3 +157,17 @@ def test_warnings_stand_apart_and_hold_nothing_back(tmp_path: Path) -> None:
     assert out.startswith("1 warning (")
     assert "No problems." in out
     assert "warning" not in quiet
+
+
+def test_a_word_for_nothing_that_stays_text_is_warned_of(tmp_path: Path) -> None:
+    """DESIGN 2: what is typed stays text; who expects null to be nothing, as editors do, is told. Quotes say it."""
+    project = make_project(tmp_path / "p", [row("F1")])
+    file = project / "mapping.yaml"
+    text = MAPPING.replace("fields:\n", "fields:\n  note: {value: null}\n  invoiceText: {value: 'null'}\n")
+    file.write_text(text, encoding="utf-8")
+    plan = make_plan(read_mapping(file), workbook.read(project / "invoices.xlsx", sheet="Invoices"), {})
+    (warning,) = warned(plan, "null_as_text")
+
+    assert warning.message.startswith("'value' (mapping.yaml, line 7) is the text 'null', not nothing")
+    assert "quotes" in warning.message
+    assert plan.problems == ()

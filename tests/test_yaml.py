@@ -321,6 +321,32 @@ def test_two_codes_that_no_cell_tells_apart_are_refused(read: Read, twin: str) -
     assert "Keep one of the two." in fault
 
 
+@pytest.mark.parametrize(
+    ("line", "empty"),
+    [
+        ("workbook: {file: }", 'workbook: {file: ""}'),
+        ("workbook: {hidden_rows: }", None),
+        ("parameters: {x: {type: text, default: }}", 'parameters: {x: {type: text, default: ""}}'),
+        ("fields: {name: {value: }}", 'fields: {name: {value: ""}}'),
+        ("fields: {name: {column: A, default: }}", 'fields: {name: {column: A, default: ""}}'),
+        ("fields: {name: {column: A, map: {x: }}}", 'fields: {name: {column: A, map: {x: ""}}}'),
+        ("name:", None),
+        ("where:", None),
+        ("version:", None),
+    ],
+)
+def test_what_was_left_blank_is_told_once_and_never_taken_for_an_empty_text(
+    read: Read, line: str, empty: str | None
+) -> None:
+    """An empty text is typed with quotes; where nothing stands a line was begun and not finished."""
+    head = HEAD.removeprefix("version: 1\n") if line == "version:" else HEAD
+    (fault,) = refused(read, f"{head}{line}\n")
+
+    assert pointed(fault)[0] == head.count("\n") + 1
+    assert "has no value." in fault or "found nothing." in fault
+    assert empty is None or read(f"{HEAD}{empty}\n")
+
+
 # -- all at once -----------------------------------------------------------------------------------------------------
 
 
