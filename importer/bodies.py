@@ -39,7 +39,7 @@ class Bodies:
         try:
             outline = outline_of(self.template.parsed(), members, self._line_members, computed)
             self._filling = Filling(outline, mapping.endpoint.name)
-        except (NotPlainError, UnsureError):
+        except (NotPlainError, UnsureError, RecursionError):
             return
         if computed.document or computed.lines:
             self._computing = Computing(self.template, computed)

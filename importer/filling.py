@@ -18,7 +18,8 @@ from importer.jsontext import canonical, plain, write_json
 from importer.model import FieldValue
 from importer.outline import Loop, Node, Value
 from importer.remembered import Flat
-from importer.template import Rendered, is_valid, parse_json, request_schema, to_json
+from importer.request_schema import is_valid, request_schema
+from importer.template import Rendered, parse_json, to_json
 from importer.yamlfile import Step
 
 Target = tuple[Step, ...]

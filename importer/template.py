@@ -5,7 +5,6 @@ absent vanish; the result is parsed with exact decimals and validated against th
 """
 
 import json
-import re
 import traceback
 from collections.abc import Mapping as Dictionary
 from dataclasses import dataclass
@@ -26,17 +25,17 @@ from jinja2 import (
 )
 from jinja2 import Template as JinjaTemplate
 from jinja2.meta import find_referenced_templates
-from jsonschema import Draft7Validator, FormatChecker, ValidationError
+from jsonschema import ValidationError
 
 from importer import resources
 from importer.cells import CellError
 from importer.errors import MappingError
 from importer.expression import RUNTIME_ERRORS, SafeEnvironment, reason_of, restrict
-from importer.fields import GUID, schema_of
 from importer.jsontext import canonical_fingerprint, plain, write_json
 from importer.locales import Locale
 from importer.mapping import Mapping
 from importer.model import ABSENT, Absent
+from importer.request_schema import validator
 from importer.yamlfile import FileFault, Mark, did_you_mean
 
 _GONE: Final = "\x00absent\x00"
@@ -105,6 +104,39 @@ def parse_json(text: str) -> Any:
     return json.loads(text, parse_float=Decimal, parse_constant=_refuse, object_pairs_hook=_once)
 
 
+class _Templates(FileSystemLoader):
+    """Read templates as editors save them: UTF-8, with a mark before it or without."""
+
+    def __init__(self, folders: list[Path]) -> None:
+        super().__init__(folders, encoding="utf-8-sig")
+
+    def get_source(self, environment: Environment, template: str) -> tuple[str, str, Any]:
+        """Return text and file of a template.
+
+        Raises: TemplateNotFound; TemplateSyntaxError where the file is not UTF-8 text.
+        """
+        try:
+            return super().get_source(environment, template)
+        except UnicodeDecodeError as error:
+            line = error.object.count(b"\n", 0, error.start) + 1
+            reason = f"{template!r} is not UTF-8 text. Save it as UTF-8 in your editor"
+            raise TemplateSyntaxError(reason, line, template, template) from None
+
+
+class _BodyEnvironment(SafeEnvironment):
+    """Say of a template that is nested beyond what can be compiled that this is what is wrong with it."""
+
+    def compile(self, source: Any, name: str | None = None, *args: Any, **more: Any) -> Any:
+        """Compile a template.
+
+        Raises: TemplateSyntaxError.
+        """
+        try:
+            return super().compile(source, name, *args, **more)
+        except (RecursionError, SyntaxError, MemoryError):
+            raise TemplateSyntaxError(f"{name!r} is nested too deeply", 1, name, name) from None
+
+
 class BodyTemplate:
     """Render and check the bodies of one mapping."""
 
@@ -136,12 +168,12 @@ class BodyTemplate:
             quote = source[error.lineno - 1] if 0 < error.lineno <= len(source) else ""
             fault = FileFault(
                 file=error.name or mapping.template,
-                message=f"The template is not valid: {error.message}.",
+                message=f"The template is not valid: {str(error.message).rstrip('.')}.",
                 mark=Mark(error.lineno, len(quote) - len(quote.lstrip()) + 1),
                 quote=quote,
             )
             raise MappingError(str(fault), (fault,)) from None
-        self._validator = _validator(mapping.endpoint.name)
+        self._validator = validator(mapping.endpoint.name)
 
     @property
     def bundled(self) -> bool:
@@ -173,6 +205,14 @@ class BodyTemplate:
             return [RenderFault("template", f"The template {self._where(error)} failed: {reason_of(error)}.")]
         if len(text) > _MAX_BODY:
             return [RenderFault("template", f"The template {self._mapping.template} gives {len(text):,} characters.")]
+        try:
+            return self._checked(text)
+        except RecursionError:
+            text = f"What the template {self._mapping.template} gives is nested too deeply to be a body."
+            return [RenderFault("template", text)]
+
+    def _checked(self, text: str) -> Rendered | list[RenderFault]:
+        """Return the body that a rendered text is, or everything that is wrong with it."""
         try:
             parsed = parse_json(text)
         except ValueError as error:
@@ -217,10 +257,11 @@ def template_files(mapping: Mapping) -> list[Path]:
         elif name not in found and environment.loader is not None:
             try:
                 text, file, _ = environment.loader.get_source(environment, name)
-            except TemplateNotFound:
+                names += find_referenced_templates(environment.parse(text))
+            except (TemplateNotFound, TemplateSyntaxError, RecursionError):
+                # no body can be made with it
                 continue
             found[name] = Path(str(file))
-            names += find_referenced_templates(environment.parse(text))
     return [found[name] for name in sorted(found)]
 
 
@@ -230,10 +271,10 @@ def _show(line: str) -> str:
 
 @cache
 def _environment(folder: Path | None, where: Locale | None) -> Environment:
-    environment = SafeEnvironment(
+    environment = _BodyEnvironment(
         undefined=StrictUndefined,
         finalize=to_json,
-        loader=FileSystemLoader([*([folder] if folder else []), resources.templates()]),
+        loader=_Templates([*([folder] if folder else []), resources.templates()]),
         trim_blocks=True,
         lstrip_blocks=True,
     )
@@ -241,73 +282,6 @@ def _environment(folder: Path | None, where: Locale | None) -> Environment:
     environment.globals["absent"] = ABSENT
     environment.filters.pop("tojson", None)
     return environment
-
-
-@cache
-def _formats() -> FormatChecker:
-    checker = FormatChecker(formats=())
-    checker.checks("date")(_is_date)
-    checker.checks("date-time")(_is_datetime)
-    checker.checks("uuid")(_is_uuid)
-    return checker
-
-
-@cache
-def request_schema(endpoint: str) -> dict[str, Any]:
-    """Return the schema of an endpoint's body without references: to follow one at each value takes long."""
-    schema = schema_of(endpoint)
-    found: dict[str, Any] = _inlined(schema, schema)
-    return found
-
-
-@cache
-def _validator(endpoint: str) -> Any:
-    return Draft7Validator(request_schema(endpoint), format_checker=_formats())
-
-
-def is_valid(schema: dict[str, Any], value: Any) -> bool:
-    """Tell whether a part of a body is what its part of the schema wants."""
-    return Draft7Validator(schema, format_checker=_formats()).is_valid(value)
-
-
-def _inlined(node: Any, schema: Any) -> Any:
-    """Return a schema whose references within itself are replaced by what they stand for; none is circular."""
-    if isinstance(node, list):
-        return [_inlined(item, schema) for item in node]
-    if not isinstance(node, dict):
-        return node
-    if isinstance(node.get("$ref"), str):
-        found = schema
-        for step in node["$ref"].removeprefix("#/").split("/"):
-            found = found[step]
-        return _inlined(found, schema)
-    return {name: _inlined(item, schema) for name, item in node.items() if name != "definitions"}
-
-
-def _is_date(value: object) -> bool:
-    if not isinstance(value, str):
-        return True
-    return value == "" or _parses(value, r"\d{4}-\d\d-\d\d([T ]\d\d:\d\d:\d\d(\.\d{1,7})?)?")
-
-
-def _is_datetime(value: object) -> bool:
-    if not isinstance(value, str):
-        return True
-    return _parses(value, r"\d{4}-\d\d-\d\d([T ]\d\d:\d\d:\d\d(\.\d{1,7})?(Z|[-+]\d\d:\d\d)?)?")
-
-
-def _parses(value: str, pattern: str) -> bool:
-    if not re.fullmatch(pattern, value, re.ASCII):
-        return False
-    try:
-        datetime.fromisoformat(value)
-    except ValueError:
-        return False
-    return True
-
-
-def _is_uuid(value: object) -> bool:
-    return not isinstance(value, str) or GUID.fullmatch(value) is not None
 
 
 def _refuse(name: str) -> Any:
@@ -336,6 +310,12 @@ def _without_absent(node: Any) -> Any:
     return node
 
 
+def _kind(value: Any) -> str:
+    """Name the type of a value of a body."""
+    kinds: dict[type, str] = {dict: "an object", list: "an array", str: "a string", bool: "a boolean"}
+    return "null" if value is None else kinds.get(type(value), "a number")
+
+
 def _words(error: ValidationError) -> list[RenderFault]:
     schema: Any = error.schema
     wanted: Any = error.validator_value
@@ -357,13 +337,12 @@ def _words(error: ValidationError) -> list[RenderFault]:
         missing = [name for name in wanted if name not in found]
         return [RenderFault("wrapping", f"{place or 'The body'} lacks {name!r} around its value.") for name in missing]
     if error.validator == "type":
-        shape = "around it" if isinstance(error.instance, dict) or wanted == "object" else "type"
-        return [
-            RenderFault(
-                "body_type",
-                f"{place} must be a JSON {wanted}; check its {shape} in the template.",
-            )
-        ]
+        advice = "correct its type in the template"
+        if wanted == "object" and "value" in schema.get("properties", {}):
+            advice = 'write {"value": ...} around it in the template'
+        elif isinstance(found, dict):
+            advice = "take the object around it away in the template"
+        return [RenderFault("body_type", f"{place} must be a JSON {wanted}, not {_kind(found)}; {advice}.")]
     if error.validator in {"format", "pattern"}:
         kind = schema.get("x-pattern-hint") or {"date": "a date such as 2025-01-27"}.get(str(wanted), str(wanted))
         return [RenderFault("pattern", f"{place}: {error.instance!r} is not {kind}.")]

@@ -19,7 +19,7 @@ FLOORS = {
         (
             "errors model resources stop beside",
             "endpoints fields jsontext yamlfile locales formats sandbox grouping atomic_file allowance",
-            "values rules cells schemacheck compare catalogue expect",
+            "values rules cells schemacheck compare catalogue expect request_schema",
             "literals expression workbook target causes replaced",
             "mapping mapping_schema project api",
             "mapping_file convert remembered template journal blank_mark mapped_columns",
@@ -69,6 +69,7 @@ OFFLINE = {
     *(
         "mapping_file",
         "convert",
+        "request_schema",
         "template",
         "remembered",
         "outline",

@@ -134,6 +134,32 @@ def test_a_body_that_the_api_does_not_know_is_refused(
 
 
 @pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ('{"name": {{ key }}}', 'name must be a JSON object, not a string; write {"value": ...} around it in'),
+        ('{"name": null}', 'name must be a JSON object, not null; write {"value": ...} around it in'),
+        ('{"name": {"value": 5}}', "name.value must be a JSON string, not a number; correct its type in"),
+        (
+            '{"name": {"value": {"value": {{ key }}}}}',
+            "name.value must be a JSON string, not an object; take the object around it away in",
+        ),
+        ('{"attributeLines": {}, "name": 5}', 'name must be a JSON object, not a number; write {"value": ...} around'),
+    ],
+)
+def test_a_value_of_another_type_is_told_with_what_to_write(
+    plan_of: Any, tmp_path: Path, text: str, words: str
+) -> None:
+    """What stands there, what must, and what to change."""
+    assert words in problem(plan_of(own_template(tmp_path, text), [["No"], ["1"]])).message
+
+
+def test_a_filter_that_is_not_there_is_told_in_one_sentence(plan_of: Any, tmp_path: Path) -> None:
+    """Jinja's own full stop is not doubled."""
+    with pytest.raises(MappingError, match=r"No filter named 'tojson'\.\n"):
+        plan_of(own_template(tmp_path, '{"name": {"value": {{ key | tojson }}}}'), [["No"], ["1"]])
+
+
+@pytest.mark.parametrize(
     ("text", "line"),
     [
         ('{\n "name": {"value": {{ fields.nam }}}\n}', 2),
@@ -155,6 +181,40 @@ def test_a_template_that_is_no_jinja_is_told_with_its_line(plan_of: Any, tmp_pat
     mapping = own_template(tmp_path, "{\n  {% for x in %}\n}")
 
     with pytest.raises(MappingError, match=r"own\.json\.j2:2:3: The template is not valid"):
+        plan_of(mapping, [["No"], ["1"]])
+
+
+def test_a_template_that_is_not_utf8_is_told_with_its_line(plan_of: Any, tmp_path: Path) -> None:
+    """Also one that another includes; nothing is sent with letters that nobody typed."""
+    mapping = own_template(tmp_path, "")
+    (tmp_path / "own.json.j2").write_bytes('{\n "name": {"value": "Sjø"}}'.encode("latin-1"))
+    with pytest.raises(MappingError, match=r"own\.json\.j2:2:1: .* is not UTF-8 text\. Save it as UTF-8"):
+        plan_of(mapping, [["No"], ["1"]])
+
+    (tmp_path / "own.json.j2").rename(tmp_path / "part.json.j2")
+    mapping = own_template(tmp_path, '{% include "part.json.j2" %}')
+    assert "'part.json.j2' is not UTF-8 text" in problem(plan_of(mapping, [["No"], ["1"]])).message
+
+
+def test_a_mark_before_a_template_is_no_part_of_the_body(plan_of: Any, tmp_path: Path) -> None:
+    """Windows editors write one before UTF-8."""
+    mapping = own_template(tmp_path, '\ufeff{"name": {"value": {{ key }}}}')
+
+    assert body(plan_of(mapping, [["No"], ["K1"]])) == {"name": {"value": "K1"}}
+
+
+@pytest.mark.parametrize("text", ["[" * 3000 + "]" * 3000, '{"name":' * 400 + "1" + "}" * 400], ids=["lists", "groups"])
+def test_a_body_that_is_nested_without_bounds_is_a_problem(plan_of: Any, tmp_path: Path, text: str) -> None:
+    """A slip in a template ends in words, not in a crash."""
+    assert "nested too deeply" in problem(plan_of(own_template(tmp_path, text), [["No"], ["1"]])).message
+
+
+@pytest.mark.parametrize("depth", [150, 3000])
+def test_a_template_that_is_nested_without_bounds_is_told(plan_of: Any, tmp_path: Path, depth: int) -> None:
+    """Neither Jinja nor Python compile what is nested any deeper."""
+    mapping = own_template(tmp_path, "{{ " + "[" * depth + "]" * depth + " }}")
+
+    with pytest.raises(MappingError, match=r"'own\.json\.j2' is nested too deeply"):
         plan_of(mapping, [["No"], ["1"]])
 
 
