@@ -76,3 +76,26 @@ def test_a_text_file_is_drafted_like_a_workbook(tmp_path: Path, encoding: str) -
     assert done.data["lines"] == {"description": "Beskrivelse", "manualAmountInCurrency": "Beløp"}
     assert ("# encoding: cp1252" in done.text) is (encoding == "cp1252")
     assert "check: no problems, 2 documents ready." in done.stdout
+
+
+@pytest.mark.parametrize("above", ["", "Rapport, januar;;\n\n"])
+def test_decimal_commas_do_not_make_the_comma_a_delimiter(tmp_path: Path, above: str) -> None:
+    """C28: the ordinary text file of the North is drafted although its header row is not known yet."""
+    lines = above + "Fakturanr;Kundenr;Beløp\n1001;10001;13,50\n1002;10002;14,50\n"
+    (tmp_path / "rows.csv").write_text(lines, encoding="utf-8")
+    done = init(tmp_path / "rows.csv")
+
+    assert (done.code, done.stderr) == (0, "")
+    assert done.data["fields"]["customerNumber"] == "Kundenr"
+
+
+def test_two_delimiters_that_fit_are_told_with_what_needs_no_mapping(tmp_path: Path) -> None:
+    """C28: who has no mapping yet can say it in the file, as Excel reads it."""
+    text = "Fakturanr, NO;Kundenr\n1001,1;10001\n"
+    (tmp_path / "rows.csv").write_text(text, encoding="utf-8")
+    refused = init(tmp_path / "rows.csv")
+
+    assert refused.code == 3
+    assert "or in the file by a line sep=; above all others" in refused.stderr
+    (tmp_path / "rows.csv").write_text(f"sep=;\n{text}", encoding="utf-8")
+    assert init(tmp_path / "rows.csv").data["fields"]["customerNumber"] == "Kundenr"

@@ -153,11 +153,15 @@ class TextBook:
         fitting = [
             delimiter for delimiter, (counts, whole) in found.items() if whole and counts[0] > 1 and _even(counts)
         ]
+        if self._header_row is None:
+            # a comma in each amount fits all lines but the header: what fits more lines is meant
+            most = max((len(found[fit][0]) for fit in fitting), default=0)
+            fitting = [fit for fit in fitting if len(found[fit][0]) == most]
         if len(fitting) > 1:
             read = " or ".join(f"{DELIMITERS[fit]} ({found[fit][0][0]} columns)" for fit in fitting)
             raise WorkbookError(
-                f"{self._name!r} can be read with two delimiters: {read}. Say in the mapping which is meant: workbook: "
-                f'delimiter: "{fitting[0]}".'
+                f"{self._name!r} can be read with two delimiters: {read}. Say which is meant: in the mapping by "
+                f'workbook: delimiter: "{fitting[0]}", or in the file by a line sep={fitting[0]} above all others.'
             )
         if fitting:
             return fitting[0]
