@@ -10,7 +10,7 @@ Imports run one way down this list of floors; tests/test_floors.py proves it:
 
     0  errors, model, resources, stop, beside
     1  endpoints, fields, jsontext, yamlfile, locales, formats, sandbox, grouping, atomic_file, allowance
-    2  values, rules, cells, schemacheck, compare, catalogue, expect, request_schema
+    2  values, rules, cells, schemacheck, compare, catalogue, expect, request_schema, mapping_advice
     3  literals, expression, workbook, target, causes, replaced
     4  mapping, mapping_schema, project, api
     5  mapping_file, convert, remembered, template, journal, blank_mark, mapped_columns

@@ -14,6 +14,7 @@ from importer.fields import Field, Kind, fields_of
 from importer.literals import literal
 from importer.locales import DateFormat, locale
 from importer.mapping import Mapping, Parameter, Referred, Rule, TotalSpec, WorkbookSpec
+from importer.mapping_advice import where_it_belongs
 from importer.model import ABSENT, Fault, FieldValue
 from importer.schemacheck import as_boolean, as_integer, check, load_schema
 from importer.values import Options, clean, clean_header
@@ -33,7 +34,8 @@ def read_mapping(path: Path, name: str | None = None) -> Mapping:
     Raises: MappingError holding every fault, each with its line quoted.
     """
     file = load(path, name)
-    faults = check(file, load_schema(resources.schemas() / "mapping.schema.json"))
+    schema = load_schema(resources.schemas() / "mapping.schema.json")
+    faults = check(file, schema, where_it_belongs(file.data))
     if not isinstance(file.data, dict) or not isinstance(file.data.get("endpoint"), str):
         _stop(faults)
     reader = _Reader(file, faults)
@@ -73,7 +75,7 @@ class _Reader:
         key = self._key(data, endpoint)
         rules = self._rules(fields, members, ("fields",), ())
         line_rules = self._rules(self._dict(data.get("lines")), lines or {}, ("lines",), ())
-        where = self._expression(data.get("where"), ("where",), typed=True)
+        where = self._expression(data.get("where"), ("where",), typed="true or false")
         mapping = None
         if key is not None:
             mapping = Mapping(
@@ -315,7 +317,7 @@ class _Reader:
         return value
 
     def _expression(
-        self, text: Any, place: YamlPath, *, typed: bool = False, number: bool = False
+        self, text: Any, place: YamlPath, *, typed: str = "", number: bool = False
     ) -> Expression | None:
         if not isinstance(text, str):
             return None
@@ -335,7 +337,7 @@ class _Reader:
         if typed and not expression.typed:
             self.fault(
                 place,
-                "This must be one {{ expression }} that is true or false.",
+                f"This must be one {{{{ expression }}}} that is {typed}.",
                 "Put all of it inside {{ }}.",
             )
         return expression
@@ -361,7 +363,7 @@ class _Reader:
                 self.fault(place, value.message, "Write a number with a decimal point, or {{ param.name }}.")
                 return None
             text = f"{{{{ decimal('{text.strip()}') }}}}"
-        expression = self._expression(text, place, typed=True)
+        expression = self._expression(text, place, typed="a number")
         if expression and expression.headers:
             self.fault(place, "A total's expectation is one for the whole sheet; it cannot use row.")
         return expression

@@ -6,7 +6,7 @@ typed without quotes and reads as one.
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from decimal import Decimal
 from functools import cache
 from pathlib import Path
@@ -32,6 +32,10 @@ _ARTICLES = {
     "null": "nothing",
 }
 _BLANK = "Write one, or delete the line."
+
+
+#: From the group, an unknown name in it and the nearest names there to what to do.
+Advice = Callable[[YamlPath, str, str], str]
 
 
 def as_boolean(text: object) -> bool | None:
@@ -105,11 +109,18 @@ def load_schema(path: Path) -> Any:
     return json.loads(path.read_text(encoding="utf-8"))
 
 
-def check(file: YamlFile, schema: Any) -> list[FileFault]:
-    """Return everything in the file that the schema does not allow, in the file's order."""
+def _near(_group: YamlPath, _name: str, near: str) -> str:
+    return near
+
+
+def check(file: YamlFile, schema: Any, advice: Advice = _near) -> list[FileFault]:
+    """Return everything in the file that the schema does not allow, in the file's order.
+
+    `advice` may know more of an unknown name than the nearest names of its group.
+    """
     faults: dict[tuple[Any, str], FileFault] = {}
     for error in validator_class()(schema).iter_errors(file.data):
-        for path, on_key, message, hint in _words(error, file.data):
+        for path, on_key, message, hint in _words(error, file.data, advice):
             fault = file.fault(path, message, hint=hint, on_key=on_key)
             faults.setdefault((fault.mark, fault.message), fault)
     return sorted(faults.values(), key=lambda fault: (fault.mark.line, fault.mark.column) if fault.mark else (0, 0))
@@ -118,13 +129,13 @@ def check(file: YamlFile, schema: Any) -> list[FileFault]:
 Wording = tuple[YamlPath, bool, str, str]
 
 
-def _words(error: ValidationError, data: Any) -> list[Wording]:
+def _words(error: ValidationError, data: Any, advice: Advice) -> list[Wording]:
     path: YamlPath = tuple(error.absolute_path)
     word: Any = error.validator
     value: Any = error.instance
     schema: Any = error.schema
     if word == "additionalProperties":
-        return [_unknown_key(path, key, value[key], schema) for key in value if _extra(key, schema)]
+        return [_unknown_key(path, key, value[key], schema, advice) for key in value if _extra(key, schema)]
     if word == "required":
         wanted: Any = error.validator_value
         missing = [key for key in wanted if key not in value]
@@ -136,6 +147,13 @@ def _words(error: ValidationError, data: Any) -> list[Wording]:
         if not path:
             return []
         return [(path, True, f"{str(path[-1])!r} has no use with this endpoint.", "Delete it.")]
+    if word == "anyOf":
+        branches: dict[Any, list[ValidationError]] = {}
+        for part in error.context or ():
+            branches.setdefault(part.schema_path[0], []).append(part)
+        meant = [parts for parts in branches.values() if all(part.validator != "type" or part.path for part in parts)]
+        if len(meant) == 1:
+            return [words for part in meant[0] for words in _words(part, data, advice)]
     message, hint = _value_words(word, error)
     return [(path, False, message, hint)]
 
@@ -144,9 +162,9 @@ def _extra(key: str, schema: Any) -> bool:
     return key not in schema.get("properties", {})
 
 
-def _unknown_key(path: YamlPath, key: str, value: object, schema: Any) -> Wording:
+def _unknown_key(path: YamlPath, key: str, value: object, schema: Any, advice: Advice) -> Wording:
     where = f"in {_place(path)}" if path else "at the top of the file"
-    hint = did_you_mean(key, list(schema.get("properties", {})))
+    hint = advice(path, key, did_you_mean(key, list(schema.get("properties", {}))))
     if value == "" and not hint.startswith("Did you mean"):
         # as in {value: 1,05}
         hint = f"Within {{ }} a comma begins a new entry: put a value that holds one in quotes. {hint}".rstrip()
@@ -167,9 +185,9 @@ def _value_words(word: object, error: ValidationError) -> tuple[str, str]:
         expected = " or ".join(dict.fromkeys(_ARTICLES[kind] for kind in kinds))
         found = "nothing" if _is_nothing(value) else shown
         return f"{place} must be {expected}; found {found}.", ""
+    if word in {"enum", "anyOf"} and _is_nothing(value):
+        return f"{place} has no value.", _BLANK
     if word == "enum":
-        if _is_nothing(value):
-            return f"{place} has no value.", _BLANK
         return f"{place}: {shown} is not one of the allowed values.", did_you_mean(str(value), [str(v) for v in wanted])
     if word == "const":
         return f"{place} must be {wanted}; found {'nothing' if _is_nothing(value) else shown}.", ""
@@ -178,10 +196,23 @@ def _value_words(word: object, error: ValidationError) -> tuple[str, str]:
             f"{place}: {value} is not allowed; {'at least' if word == 'minimum' else 'at most'} {wanted}.",
             "",
         )
-    if word == "pattern":
+    if word in {"pattern", "anyOf"}:
         return f"{place}: {shown} is not allowed here.", schema.get("description", "")
+    return _group_words(word, error, place)
+
+
+def _group_words(word: object, error: ValidationError, place: str) -> tuple[str, str]:
+    """Say what is wrong with how many names or entries stand together."""
+    value: Any = error.instance
+    wanted: Any = error.validator_value
     if word == "oneOf":
         return f"{place} needs exactly one of {_choice(wanted)}.", ""
+    if word == "dependencies":
+        missing = ((name, other) for name in wanted if name in value for other in wanted[name] if other not in value)
+        name, other = next(missing)
+        return f"{place}: {name!r} does nothing without {other!r}.", _description(error.schema, other)
+    if word == "maxProperties":
+        return f"{place} holds {' and '.join(map(repr, value))}.", f"Keep {wanted} of them."
     if word in {"minItems", "minProperties", "minLength"}:
         return f"{place} is empty.", ""
     return f"{place} is not allowed: {error.message}.", ""

@@ -19,7 +19,7 @@ FLOORS = {
         (
             "errors model resources stop beside",
             "endpoints fields jsontext yamlfile locales formats sandbox grouping atomic_file allowance",
-            "values rules cells schemacheck compare catalogue expect request_schema",
+            "values rules cells schemacheck compare catalogue expect request_schema mapping_advice",
             "literals expression workbook target causes replaced",
             "mapping mapping_schema project api",
             "mapping_file convert remembered template journal blank_mark mapped_columns",
@@ -67,6 +67,7 @@ OFFLINE = {
     ),
     *("compare", "catalogue", "expect", "causes", "literals", "expression", "workbook", "mapping", "mapping_schema"),
     *(
+        "mapping_advice",
         "mapping_file",
         "convert",
         "request_schema",

@@ -69,6 +69,30 @@ def test_what_a_template_does_know_is_no_mistake(tmp_path: Path, template: str) 
     assert read_mapping(file).fields
 
 
+@pytest.mark.parametrize(
+    ("text", "advice"),
+    [
+        ("fields: {quantity: A}", "It belongs in 'lines'."),
+        ("fields: {addressLine1: A}", "It belongs in 'fields.billingAddress'."),
+        ("lines: {customerNumber: A}", "It belongs in 'fields'."),
+        ("lines: {period: A}", "It belongs in 'fields'."),
+        ("quantity: A", "It belongs in 'lines'."),
+        ("fields: {nonsense: A}", "The fields are listed by: visma-import endpoints customerInvoice.create"),
+        ("fields: {note: {column: A, quantity: B}}", "Allowed: column, value, template"),
+    ],
+)
+def test_a_name_that_is_not_known_where_it_stands_is_told_with_where_it_belongs(
+    tmp_path: Path, text: str, advice: str
+) -> None:
+    """A field of the lines among those of the document, one of a group outside it, and one that is nowhere."""
+    file = tmp_path / "m.yaml"
+    file.write_text(f"version: 1\nendpoint: customerInvoice.create\nkey: No\n{text}\n", encoding="utf-8")
+    with pytest.raises(MappingError) as caught:
+        read_mapping(file, "m.yaml")
+
+    assert advice in str(caught.value)
+
+
 def test_a_filter_that_is_not_there_is_told_in_one_sentence(tmp_path: Path) -> None:
     """Jinja's own full stop is not doubled."""
     assert "No filter named 'foo'.\n" in told(tmp_path, "where: \"{{ row['A'] | foo }}\"\n")

@@ -50,6 +50,17 @@ def test_parameters_that_are_missing_or_unknown_name_the_step(local: Mover) -> N
     refused(local, "declares a parameter 'off'. Did you mean 'of'?", code=2, options=("--param", "off=1"))
 
 
+def test_a_mistake_in_a_workbook_is_told_where_it_stands(local: Mover) -> None:
+    """It may be a name or a group of lines: of a group what is wrong within it."""
+    for given, told in (
+        ("{fiel: a.xlsx}", "'fiel' is not known in 'steps[1].workbook'. Did you mean 'file'?"),
+        ("", "'steps[1].workbook' has no value."),
+    ):
+        message, _, hint = told.partition(". ")
+        local.write("migration.yaml", MIGRATION.replace("customers.yaml", f"customers.yaml\n    workbook: {given}"))
+        refused(local, message, hint)
+
+
 # -- workbooks -----------------------------------------------------------------------------------------------------
 
 

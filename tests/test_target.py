@@ -76,6 +76,14 @@ def test_no_mistake_in_the_file_shows_a_secret(tmp_path: Path, text: str) -> Non
     assert SECRET not in repr(refused.value.errors)
 
 
+def test_a_secret_that_stands_in_two_places_is_told(tmp_path: Path) -> None:
+    """One of them would be read and the other not."""
+    message = refusal(tmp_path, test={**GOOD, "client_secret": {"env": "A", "file": "b"}})
+
+    assert "'test.client_secret' holds 'env' and 'file'." in message
+    assert "Keep 1 of them." in message
+
+
 @pytest.mark.parametrize("part", ["base_url", "token_url"])
 @pytest.mark.parametrize(
     ("url", "said"),

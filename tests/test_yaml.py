@@ -310,6 +310,32 @@ def test_a_byte_order_mark_and_windows_lines_are_no_trouble(read: Read) -> None:
     assert pointed(fault) == (1, 1, "versjon: 1")
 
 
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("fields: {name: {document: a}}", "'fields.name': 'document' does nothing without 'key'."),
+        ("fields: {name: {column: A, key: B}}", "'fields.name': 'key' does nothing without 'document'."),
+        ("fields: {name: {column: A, earlier: true}}", "'fields.name': 'earlier' does nothing without 'document'."),
+        ("totals: [{sum: A, expect: 'x{{ 1 }}'}]", "This must be one {{ expression }} that is a number."),
+        ("where: 'x{{ 1 }}'", "This must be one {{ expression }} that is true or false."),
+    ],
+)
+def test_what_cannot_stand_so_is_told_in_the_words_of_the_file(read: Read, line: str, said: str) -> None:
+    """Never in those of JSON Schema, and with what is wanted at that place."""
+    (fault,) = refused(read, f"{HEAD}{line}\n")
+
+    assert said in fault
+
+
+def test_a_format_that_is_none_is_told_with_those_that_are(read: Read) -> None:
+    """A period has two of its own beside those of dates."""
+    text = "version: 1\nendpoint: customerInvoice.create\nkey: No\nfields: {period: {column: A, format: MMYYYY}}\n"
+    (fault,) = refused(read, text)
+
+    assert "'fields.period.format': 'MMYYYY' is not allowed here.\n" in fault
+    assert "mmyyyy where the cell holds 012025" in fault
+
+
 @pytest.mark.parametrize("twin", ['"A "', '"\\u00a0A"', '" A"'])
 def test_two_codes_that_no_cell_tells_apart_are_refused(read: Read, twin: str) -> None:
     """White space around a cell is removed, so that of two such codes one would be lost in silence."""
