@@ -307,14 +307,29 @@ def not_to_be_found(mapping: Mapping, documents: Iterable[Document]) -> list[Pro
     lost = [document for document in ready if not can_be_searched(document.expect)]
     if not lost:
         return []
-    names = [endpoint.reference_field, *endpoint.identifiers, endpoint.number_field]
-    fields = " or ".join(dict.fromkeys(name for name in names if name))
+    was, whom = ("it was", "it") if len(lost) == 1 else ("they were", "them")
     which = f"The {len(lost)} documents" if len(lost) == len(ready) else f"{len(lost)} of {len(ready)} documents"
     message = (
         f"{which if len(ready) > 1 else 'The document'} could not be found again in Visma if the connection broke "
-        f"while it was being sent; somebody would have to look for it there. Map {fields} to a column of its own."
+        f"while {was} being sent; somebody would have to look for {whom} there. {_what_finds(mapping, lost)}"
     )
     return [Problem(code="cannot_be_found", message=message)]
+
+
+def _what_finds(mapping: Mapping, lost: list[Document]) -> str:
+    """Say what to do so that documents can be searched for."""
+    endpoint = mapping.endpoint
+    names = [endpoint.reference_field, *endpoint.identifiers, endpoint.number_field]
+    if endpoint.customer_field and all(Expectation.load(document.expect).reference for document in lost):
+        # a reference is searched for among the documents of its customer
+        names = [endpoint.customer_field]
+    wanted = dict.fromkeys(name for name in names if name)
+    mapped = [name for name in wanted if _rule_of(mapping, (name,))]
+    if not mapped:
+        return f"Map {' or '.join(wanted)} to a column of its own."
+    rows = row_list(row for document in lost for row in document.rows)
+    written = f", and see that {mapping.template} writes it" if _own_template(mapping) else ""
+    return f"Fill in {' or '.join(mapped)} in {rows}{written}."
 
 
 def mapping_warnings(mapping: Mapping) -> list[Problem]:
@@ -322,16 +337,19 @@ def mapping_warnings(mapping: Mapping) -> list[Problem]:
     endpoint = mapping.endpoint
     targets = {rule.target[0] for rule in mapping.fields}
     warnings = []
-    own_template = mapping.template != f"{endpoint.name}.json.j2"
     if "overrideNumberSeries" in targets and mapping.api == "v1" and "v2" in endpoint.versions:
         message = "overrideNumberSeries has no effect on v1 of this endpoint: say api: v2 in the mapping."
         warnings.append(Problem(code="needs_v2", message=message))
-    for name in endpoint.needed if not own_template else ():
+    for name in endpoint.needed if not _own_template(mapping) else ():
         if name not in targets:
             message = f"The mapping gives no {name}, without which the API refuses {endpoint.resource} documents."
             warnings.append(Problem(code="needed_field", message=message))
     warnings += [_taken_as_text(mapping, place, text) for place, text in _nulls(mapping.source.data, ())]
     return warnings
+
+
+def _own_template(mapping: Mapping) -> bool:
+    return mapping.template != f"{mapping.endpoint.name}.json.j2"
 
 
 def _nulls(data: object, place: YamlPath) -> Iterable[tuple[YamlPath, str]]:

@@ -332,7 +332,9 @@ class _Reader:
             self.fault(place, str(error))
             return None
         for name in sorted(expression.unknown):
-            hint = f"Write row['{name}'] for the column, param.{name} for the parameter."
+            near = did_you_mean(name, ["row", "param"])
+            known = near.startswith("Did you mean")
+            hint = near if known else f"Write row['{name}'] for the column, param.{name} for the parameter."
             self.fault(place, f"The template {text!r} uses {name!r}, which is nothing by itself.", hint)
         if typed and not expression.typed:
             self.fault(

@@ -171,3 +171,36 @@ def test_a_word_for_nothing_that_stays_text_is_warned_of(tmp_path: Path) -> None
     assert warning.message.startswith("'value' (mapping.yaml, line 7) is the text 'null', not nothing")
     assert "quotes" in warning.message
     assert plan.problems == ()
+
+
+@pytest.mark.parametrize(
+    ("mapping", "references", "said"),
+    [
+        (
+            MAPPING,
+            ["A", None],
+            ["1 of 2 documents", "while it was", "for it there. Fill in externalReference in row 3."],
+        ),
+        (MAPPING, [None], ["The document could", "Fill in externalReference in row 2."]),
+        (MAPPING, [None] * 2, ["The 2 documents", "while they were", "for them there. Fill in", "in rows 2-3."]),
+        (
+            MAPPING.replace("  externalReference: Invoice no\n", "  note: Reference\n"),
+            ["A"],
+            ["Map externalReference or referenceNumber to a column of its own."],
+        ),
+        (MAPPING.replace("  customerNumber: Customer\n", ""), ["A"], ["Map customerNumber to a column of its own."]),
+        (f"{MAPPING}template: own.j2\n", ["A"], ["Fill in externalReference in row 2, and see that own.j2 writes it."]),
+    ],
+    ids=["one of two", "the only one", "both", "not mapped", "no customer", "own template"],
+)
+def test_what_could_not_be_found_again_is_told_with_what_is_lacking(
+    tmp_path: Path, plan_of: Any, mapping: str, references: list[str | None], said: list[str]
+) -> None:
+    """A field that is mapped already is not to be mapped, but to be filled in."""
+    (tmp_path / "own.j2").write_text('{"note": {"value": {{ key }}}}', encoding="utf-8")
+    mapping = mapping.replace("workbook: {file: invoices.xlsx, sheet: Invoices}\n", "")
+    mapping = mapping.replace("externalReference: Invoice no", "externalReference: Reference")
+    rows = [(*row(f"F{number}"), reference) for number, reference in enumerate(references)]
+    (warning,) = warned(plan_of(mapping, [(*HEADERS, "Reference"), *rows]), "cannot_be_found")
+
+    assert [part for part in said if part not in warning.message] == [], warning.message

@@ -60,6 +60,17 @@ def test_a_name_that_is_nothing_in_a_template_is_a_mistake_of_the_mapping(tmp_pa
     assert "row['Kunde']" in said
 
 
+@pytest.mark.parametrize(
+    ("typed", "meant"), [("rwo.A", "row"), ("rows['A']", "row"), ("params.x", "param"), ("Param.x", "param")]
+)
+def test_a_slip_in_row_or_param_is_told_as_one(tmp_path: Path, typed: str, meant: str) -> None:
+    """It is no header."""
+    said = told(tmp_path, f'where: "{{{{ {typed} != 1 }}}}"\n')
+
+    assert f"Did you mean '{meant}'?" in said
+    assert "Write row[" not in said
+
+
 @pytest.mark.parametrize("template", ["{{ range(3) | join }}", "{% set a = row['A'] %}{{ a }}", "{{ decimal('1') }}"])
 def test_what_a_template_does_know_is_no_mistake(tmp_path: Path, template: str) -> None:
     """Functions, and names that the template sets itself, stay as they are."""
