@@ -21,8 +21,12 @@ YamlPath = tuple[Step, ...]
 #: How workbooks begin: a zip archive, and Excel's older files.
 _WORKBOOKS = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")
 _SPECIAL = "Put a value that begins with a special character such as @ % * & { [ - in quotes."
+_QUESTION = "Write what is meant in place of the ?; put a text that begins with one in quotes."
 #: What to do, by words of what PyYAML says; the first that is met counts.
 _ADVICE = (
+    # as it stands in a draft of init
+    ("found '?'", _QUESTION),
+    ("mapping keys are not allowed", _QUESTION),
     (
         "mapping values are not allowed",
         "Put a value that holds ': ' in quotes, and indent what belongs together alike.",
