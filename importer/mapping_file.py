@@ -316,9 +316,7 @@ class _Reader:
             return ABSENT
         return value
 
-    def _expression(
-        self, text: Any, place: YamlPath, *, typed: str = "", number: bool = False
-    ) -> Expression | None:
+    def _expression(self, text: Any, place: YamlPath, *, typed: str = "", number: bool = False) -> Expression | None:
         if not isinstance(text, str):
             return None
         if not text.strip():
