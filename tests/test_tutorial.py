@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -46,6 +47,14 @@ class Followed:
 needs_tutorial = pytest.mark.skipif(not section("tutorial"), reason="README.md has no tutorial yet")
 
 
+def installed(folder: Path) -> None:
+    """Put the program into a folder as README installs it."""
+    program = folder / ".venv" / "bin" / "visma-import"
+    program.parent.mkdir(parents=True)
+    program.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m importer "$@"\n', encoding="utf-8")
+    program.chmod(0o755)
+
+
 @pytest.fixture(scope="module")
 def followed(tmp_path_factory: pytest.TempPathFactory) -> Followed:
     """Run the tutorial's commands in a folder that holds the sample and an installed program."""
@@ -53,10 +62,7 @@ def followed(tmp_path_factory: pytest.TempPathFactory) -> Followed:
     project = copy_sample(SAMPLE, folder / "samples")
     for left_over in project.glob("*.mapping.yaml*"):
         left_over.unlink()
-    program = folder / ".venv" / "bin" / "visma-import"
-    program.parent.mkdir(parents=True)
-    program.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m importer "$@"\n', encoding="utf-8")
-    program.chmod(0o755)
+    installed(folder)
     (folder / "tutorial.sh").write_text(section("tutorial"), encoding="utf-8")
     done = subprocess.run(
         ["bash", "-e", "tutorial.sh"],
@@ -126,3 +132,22 @@ def test_the_tutorials_workbook_is_as_awkward_as_real_ones() -> None:
     assert "1 150,00" in {row[column["À-pris (eks. mva)"]] for row in rows}
     assert all(str(row[0]).startswith("000") for row in rows)
     assert sheet.cell(sheet.max_row, 1).value == "Sum"
+
+
+def test_samples_that_need_others_find_them_in_one_project(tmp_path: Path) -> None:
+    """What README says of them runs as it stands there, in the folder of a checkout: the released were there before."""
+    shutil.copytree(ROOT / "samples", tmp_path / "samples", ignore=shutil.ignore_patterns(".visma-import", "reports"))
+    installed(tmp_path)
+    done = subprocess.run(
+        ["/bin/sh", "-e", "-c", section("samples")],
+        cwd=tmp_path,
+        env=environment(tmp_path),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "release-invoices" in done.stdout
+    assert (tmp_path / "trial" / ".visma-import").is_dir()
