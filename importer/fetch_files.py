@@ -6,6 +6,7 @@ here and given to an update says the same again.
 
 import csv
 import re
+import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from copy import copy
 from dataclasses import dataclass
@@ -34,6 +35,8 @@ _EXCEL_DIGITS: Final = 15
 _EXCEL_ROWS: Final = 1_048_576
 _EXCEL_COLUMNS: Final = 16_384
 _WIDTHS: Final = (8, 48)
+#: By what a workbook tells that it was fetched.
+_CREATOR: Final = "visma-import fetch"
 _FORMULA_STARTS: Final = ("=", "+", "-", "@", "\t", "\r", "\n")
 _TEXT_FORMAT: Final = "@"
 _DAY_FORMAT: Final = "yyyy-mm-dd"
@@ -186,6 +189,7 @@ def _write_xlsx(file: Path, request: Request, items: Sequence[Item], lines: bool
             f"{len(content.rows)} rows are more than a sheet holds. Write a .csv, or fetch fewer by filters."
         )
     book = Workbook(write_only=True)
+    book.properties.creator = _CREATOR
     sheet: Any = book.create_sheet(content.title[:1].upper() + content.title[1:])
     sheet.freeze_panes = "B2"
     last = get_column_letter(max(len(content.headers), 1))
@@ -200,6 +204,15 @@ def _write_xlsx(file: Path, request: Request, items: Sequence[Item], lines: bool
             ".csv and .jsonl hold them whole."
         )
     return len(content.rows), notes
+
+
+def is_fetched(file: Path) -> bool:
+    """Tell whether a workbook was written by a fetch, so that the next one may take its place."""
+    try:
+        with zipfile.ZipFile(file) as archive:
+            return f">{_CREATOR}<".encode() in archive.read("docProps/core.xml")
+    except (OSError, KeyError, zipfile.BadZipFile):
+        return False
 
 
 class _SheetWriter:

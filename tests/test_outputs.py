@@ -75,7 +75,7 @@ def test_a_journal_is_exported_over_an_earlier_export(project: Path, name: str) 
 
 
 def test_a_workbook_is_not_overwritten_by_fetch_unasked(project: Path) -> None:
-    """It may have been edited since it was fetched: exit code 2; --force overwrites it. Others are replaced."""
+    """It may be what the next import is made of: exit code 2; --force overwrites it. Others are replaced."""
     names = ("listed.xlsx", "listed.csv", "listed.jsonl")
     for name in names:
         (project / name).write_text("mine", encoding="utf-8")
@@ -86,6 +86,11 @@ def test_a_workbook_is_not_overwritten_by_fetch_unasked(project: Path) -> None:
 
     assert ended == {"listed.xlsx": [2, 0], "listed.csv": [0, 0], "listed.jsonl": [0, 0]}
     assert b"mine" not in {(project / name).read_bytes() for name in ended}
+
+
+def test_what_was_fetched_is_fetched_again_into_the_same_file(project: Path) -> None:
+    """A job lists the same every month, and nobody is there to say --force."""
+    assert [command("fetch", "customer", "-o", "listed.xlsx", cwd=project)[0] for _ in range(2)] == [0, 0]
 
 
 def test_another_name_of_the_same_file_is_the_same_file(tmp_path: Path) -> None:

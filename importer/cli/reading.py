@@ -65,8 +65,8 @@ def fetch(
     suffix = fetch_files.suffix_of(output)
     if given["lines"] and request.listing.lines is None:
         raise UsageError(f"--lines: {request.listing.title} have no lines. Leave it out.")
-    # a workbook may have been edited since it was fetched, or be another one of the user's
-    refuse_overwriting(output, force=force or suffix != ".xlsx")
+    # a workbook of the user's own may be what the next import is made of
+    refuse_overwriting(output, force=force or suffix != ".xlsx" or fetch_files.is_fetched(output))
     project = project_here(Path.cwd())
     chosen = choose(project.folder, target)
     if isinstance(chosen, str):
