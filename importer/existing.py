@@ -12,7 +12,7 @@ from importer.api.session import Session
 from importer.endpoints import Endpoint
 from importer.errors import TargetError
 from importer.expect import Expectation, number_of, spelled
-from importer.search import PAGE_SIZE, Unreadable, candidates, rows
+from importer.search import Unreadable, candidates, rows
 
 #: By as much a date is corrected at most, so that a list over the dates still shows the document.
 _CORRECTED: Final = timedelta(days=31)
@@ -98,9 +98,9 @@ def _listed(
     single = sum(map(_lookups, sought))
     index, whole = Index(endpoint), True
 
-    def dearer(total: int) -> bool:
+    def dearer(pages: int) -> bool:
         nonlocal whole
-        whole = total / PAGE_SIZE <= single
+        whole = pages <= single
         return not whole
 
     for read in rows(session, endpoint, filters, dearer):

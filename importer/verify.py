@@ -14,7 +14,7 @@ from importer.endpoints import Endpoint
 from importer.expect import Expectation, differences, number_of, spelled
 from importer.model import Document
 from importer.readback import is_ours
-from importer.search import PAGE_SIZE, Unreadable, by_number, candidates, rows
+from importer.search import Unreadable, by_number, candidates, rows
 
 #: Hours before the run from which the list begins: whatever zone its times are in.
 _MARGIN: Final = timedelta(hours=26)
@@ -52,7 +52,7 @@ def _listed(session: Session, endpoint: Endpoint, since: datetime, most: int) ->
     begin = (since - _MARGIN).strftime("%Y-%m-%dT%H:%M:%S")
     filters = {"lastModifiedDateTime": begin, "lastModifiedDateTimeCondition": ">="}
     try:
-        found = list(rows(session, endpoint, filters, lambda total: total / PAGE_SIZE > most))
+        found = list(rows(session, endpoint, filters, lambda pages: pages > most))
     except Unreadable:
         return {}
     return {number: row for row in found if (number := number_of(endpoint, row))}

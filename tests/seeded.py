@@ -242,7 +242,7 @@ FURTHER: Final = (
     _mistake(
         "a page that the API shortened taken for the last",
         f"{_FOUND}test_filters_that_are_passed_over_never_give_another_document[cut_after-accepted-000004]",
-        Edit(_SEARCH, "min(size, most) if isinstance(most, int) and most > 0 else size", "size"),
+        Edit(_SEARCH, "if len(self._seen) == before or", "if len(found) < PAGE_SIZE or"),
     ),
     _mistake(
         "the first of two documents taken that fit",
