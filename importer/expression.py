@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from collections.abc import Mapping as Dictionary
 from dataclasses import dataclass, replace
 from datetime import date
-from decimal import Decimal, DecimalException
+from decimal import Decimal, DecimalException, DivisionUndefined
 from functools import cache, partial
 from itertools import zip_longest
 from typing import Any, Final
@@ -338,7 +338,13 @@ def _names(tree: nodes.Template) -> tuple[frozenset[str], frozenset[str]]:
 
 def reason_of(error: BaseException) -> str:
     """Return the first line of what a template raised, in words that fit into a sentence."""
+    if isinstance(error, DecimalException):
+        # what it tells of itself are names of classes
+        by_zero = isinstance(error, ZeroDivisionError) or DivisionUndefined in next(iter(error.args), ())
+        return "it divides by zero" if by_zero else "it reckons with what is no number"
     text = str(error).splitlines()[0].rstrip(".") if str(error) else type(error).__name__
+    if text.startswith("no loader"):
+        return "it takes in another file, which only a template of bodies can"
     return text.replace("dict object", "it")
 
 
@@ -357,4 +363,5 @@ def _cell(value: Any, source: str) -> CellValue | Fault:
         return Fault("template", "", f"The template {source!r} gives nothing.")
     if isinstance(value, float):
         return exact(value)
-    return Fault("template", "", f"The template {source!r} gives a {type(value).__name__}, not a text, number or date.")
+    kind = "whole row" if isinstance(value, dict) else "list" if isinstance(value, list | tuple) else "thing of its own"
+    return Fault("template", "", f"The template {source!r} gives a {kind}, not a text, number or date.")

@@ -31,7 +31,7 @@ from importer.findings import (
 )
 from importer.grouping import Cause, causes
 from importer.mapping import Mapping
-from importer.model import Document, FieldValue, Problem, Reference, Row, Status, Total
+from importer.model import Document, Fault, FieldValue, Problem, Reference, Row, Status, Total
 from importer.oddities import Watch, below_zero, file_notes, hidden_rows_used, near_equal_keys
 from importer.template import Rendered
 from importer.workbook import Sheet
@@ -294,7 +294,8 @@ class _Maker:
             total = Total(name=spec.name, column=spec.column, sum=self.sums[spec.name], expect=wanted)
             totals.append(total)
             if spec.expect and wanted is None and not absent:
-                held.append(_expectation(self.sheet, total, str(expect)))
+                found = expect.message.rstrip(".") if isinstance(expect, Fault) else str(expect)
+                held.append(_expectation(self.sheet, total, found))
             elif not total.agrees and not (total.sum is None and not blocked):
                 held.append(_mismatch(self.sheet, total))
         return tuple(totals)

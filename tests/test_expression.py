@@ -80,7 +80,10 @@ def test_no_float_noise_comes_out_of_a_template(source: str) -> None:
         ("{{ 1 / 0 }}", "failed here"),
         ("{{ row['T'] + 1 }}", "failed here"),
         ("{{ [1] }}", "gives a list"),
-        ("{{ row }}", "gives a"),
+        ("{{ row }}", "gives a whole row, not"),
+        ("{% include 'x' %}", "takes in another file"),
+        ("{{ 1.0 / 0 }}", "it divides by zero"),
+        ("{{ 0.0 / 0 }}", "it divides by zero"),
     ],
 )
 def test_a_template_without_a_value_is_a_problem(source: str, reason: str) -> None:
@@ -89,6 +92,17 @@ def test_a_template_without_a_value_is_a_problem(source: str, reason: str) -> No
 
     assert isinstance(found, Fault)
     assert reason in found.message
+
+
+def test_a_total_that_cannot_be_reckoned_is_told_in_words(plan_of: PlanOf) -> None:
+    """What the program calls it means nothing to whoever wrote the mapping."""
+    mapping = (
+        "version: 1\nendpoint: customer.create\nkey: No\nworkbook: {locale: en-US}\nfields: {number: No, name: No}\n"
+        "totals: [{name: Net, sum: N, expect: '{{ 1 / 0 }}'}]\n"
+    )
+    (problem,) = plan_of(mapping, [["No", "N"], ["1", "7"]]).held
+    assert "divi" in problem.message
+    assert "Fault(" not in problem.message
 
 
 def test_a_blank_is_empty_text_in_where(plan_of: Any) -> None:
