@@ -180,34 +180,6 @@ def _conflict(
     )
 
 
-def needed_rules(mapping: Mapping) -> tuple[Rule, ...]:
-    """Return the rules of cells without which the API refuses to create a document.
-
-    Not those that refer to another document: a blank key of one leaves the field out, unless the mapping says more.
-    """
-    endpoint = mapping.endpoint
-    if endpoint.kind != "create":
-        return ()
-    fields = {(name,) for name in endpoint.needed}
-    return tuple(rule for rule in mapping.fields if rule.target in fields and not rule.document)
-
-
-def blank_needed(mapping: Mapping, sheet: Sheet, needed: Iterable[Rule], rows: list[RowValues]) -> list[Problem]:
-    """Tell which fields that the API needs are blank in a document, which may be a total or a note below the rows."""
-    problems = []
-    for rule in needed:
-        if any(rule.target in values.fields or rule.target in values.faulty for values in rows):
-            continue
-        message = (
-            f"The cell is blank, but the API refuses {mapping.endpoint.resource} documents without {rule.name}. Fill "
-            "it; a row that is no document, such as a total, is deleted or left out by 'where'."
-        )
-        column = rule.headers[0] if len(rule.headers) == 1 else None
-        row = rows[0].row.number
-        problems.append(Problem(sheet=sheet.name, row=row, column=column, code="required", message=message))
-    return problems
-
-
 def repeated_numbers(mapping: Mapping, sheet: Sheet, documents: list[Document]) -> list[Document]:
     """Hold documents that ask for a number which another document of the sheet asks for too.
 

@@ -14,7 +14,6 @@ from importer.convert import Converter, RowValues
 from importer.documents import MARK, Rows, document_of, put, references_in
 from importer.expression import Blank, param_view
 from importer.findings import (
-    blank_needed,
     blocking,
     collapse,
     column_problems,
@@ -23,7 +22,6 @@ from importer.findings import (
     mapping_warnings,
     merged_cells,
     mixed_lines,
-    needed_rules,
     not_to_be_found,
     repeated_numbers,
     scattered_keys,
@@ -124,8 +122,6 @@ class _Maker:
         #: False where columns are missing, so that a body may be empty for that
         self.whole = True
         self.refers = any(mapping.referred)
-        #: what a template of the user's own makes of a blank cell is its own business
-        self.needed = needed_rules(mapping) if bodies.template.bundled else ()
 
     def make(self, missing: list[Problem], today: date | None) -> Plan:
         filtered: dict[tuple[str | None, str, int], Document] = {}
@@ -206,7 +202,6 @@ class _Maker:
     def _document(self, key: str | None, rows: list[RowValues]) -> Document:
         problems = [problem for values in rows for problem in values.problems]
         problems += conflicts(self.mapping, self.sheet, rows)
-        problems += blank_needed(self.mapping, self.sheet, self.needed, rows)
         numbers = tuple(values.row.number for values in rows)
         if problems:
             return Document(key=key, rows=numbers, status=Status.INVALID, problems=tuple(problems))

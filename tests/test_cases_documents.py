@@ -267,33 +267,3 @@ def test_c7_amounts_of_templates_have_no_float_tails(plan_of: PlanOf) -> None:
     assert str(lines[0]["quantity"]["value"]) == "0.3"
     assert str(lines[0]["unitPriceInCurrency"]["value"]) == "1234567.1"
     assert str(lines[1]["quantity"]["value"]) == "3703701.3"
-
-
-def test_total_rows_and_notes_below_the_rows_are_no_documents(plan_of: PlanOf) -> None:
-    """A row without what the API needs to create a document is a problem at that column, before anything is sent."""
-    fields = "fields: {customerNumber: Cust, externalReference: No}\n"
-    mapping, lines = f"version: 1\nendpoint: customerInvoice.create\nkey: No\n{fields}", "lines: {quantity: Qty}\n"
-    rows = [["No", "Cust", "Qty"], ["1", "0101", 1], ["1", None, 2], ["Sum", None, 3], ["Amounts in NOK", None, None]]
-    plan = plan_of(mapping + lines, rows)
-    without = plan_of(mapping.replace("customerNumber: Cust, ", "") + lines, rows)
-    constant = plan_of(mapping.replace("customerNumber: Cust", "customerNumber: {value: 0101}") + lines, rows)
-    change = plan_of(mapping.replace("create", "update").replace(", externalReference: No", "") + lines, rows[:2])
-
-    assert [(found.row, found.column, found.code) for found in plan.problems] == [
-        (3, "Cust", "header_conflict"),
-        (4, "Cust", "required"),
-        (5, "Cust", "required"),
-    ]
-    assert without.problems == constant.problems == change.problems == ()
-
-
-def test_a_template_of_ones_own_may_give_what_the_api_needs(plan_of: PlanOf, tmp_path: Path) -> None:
-    """What it makes of a blank cell is its own business."""
-    body = '{"name": {"value": {{ key if fields.name is sameas absent else fields.name }}}}'
-    (tmp_path / "own.json.j2").write_text(body, encoding="utf-8")
-    mapping = "version: 1\nendpoint: customer.create\nkey: No\nfields: {name: Name}\n"
-    own = plan_of(f"{mapping}template: own.json.j2\n", [["No", "Name"], ["1", None]])
-    (found,) = plan_of(mapping, [["No", "Name"], ["1", None], ["2", "a"]]).problems
-
-    assert [document.body for document in own.documents] == [b'{"name": {"value": "1"}}']
-    assert (found.row, found.column, found.code) == (2, "Name", "required")
