@@ -332,6 +332,26 @@ def _what_finds(mapping: Mapping, lost: list[Document]) -> str:
     return f"Fill in {' or '.join(mapped)} in {rows}{written}."
 
 
+def needed_rules(mapping: Mapping) -> tuple[Rule, ...]:
+    """Return the rules of the fields without which the API refuses to create a document."""
+    fields = {(name,) for name in mapping.endpoint.needed} if mapping.endpoint.kind == "create" else set()
+    return tuple(rule for rule in mapping.fields if rule.target in fields)
+
+
+def blank_needed(mapping: Mapping, sheet: Sheet, lacking: Iterable[tuple[Rule, list[int]]]) -> list[Problem]:
+    """Warn of documents that lack what the API needs, by their first rows: they may be totals or notes."""
+    found = []
+    for rule, rows in lacking:
+        what = f"the {mapping.endpoint.resource} documents of {row_list(rows)}"
+        message = (
+            f"The API will refuse {what}: they have no {rule.name}. Fill it in; rows that are no documents, "
+            "such as a total, are deleted or left out by 'where'."
+        )
+        column = rule.headers[0] if len(rule.headers) == 1 else None
+        found.append(Problem(sheet=sheet.name, row=rows[0], column=column, code="needed_field", message=message))
+    return found
+
+
 def mapping_warnings(mapping: Mapping) -> list[Problem]:
     """Warn of what a mapping asks for that the API will not do."""
     endpoint = mapping.endpoint

@@ -14,6 +14,7 @@ from importer.convert import Converter, RowValues
 from importer.documents import MARK, Rows, document_of, put, references_in
 from importer.expression import Blank, param_view
 from importer.findings import (
+    blank_needed,
     blocking,
     collapse,
     column_problems,
@@ -22,13 +23,14 @@ from importer.findings import (
     mapping_warnings,
     merged_cells,
     mixed_lines,
+    needed_rules,
     not_to_be_found,
     repeated_numbers,
     scattered_keys,
     without_columns,
 )
 from importer.grouping import Cause, causes
-from importer.mapping import Mapping
+from importer.mapping import Mapping, Rule
 from importer.model import Document, Fault, FieldValue, Problem, Reference, Row, Status, Total
 from importer.oddities import Watch, below_zero, file_notes, hidden_rows_used, near_equal_keys
 from importer.template import Rendered
@@ -122,6 +124,10 @@ class _Maker:
         #: False where columns are missing, so that a body may be empty for that
         self.whole = True
         self.refers = any(mapping.referred)
+        #: what the API needs, with the first rows of the documents without it; a template of one's own may give it
+        self.lacking: list[tuple[Rule, list[int]]] = []
+        if bodies.template.bundled:
+            self.lacking = [(rule, []) for rule in needed_rules(mapping)]
 
     def make(self, missing: list[Problem], today: date | None) -> Plan:
         filtered: dict[tuple[str | None, str, int], Document] = {}
@@ -160,8 +166,11 @@ class _Maker:
 
     def _warnings(self, chosen: list[Document], today: date | None) -> tuple[Problem, ...]:
         """Return what is odd: about the mapping and the file first, then about documents and columns."""
+        ready = {document.rows[0] for document in chosen if document.status is None}
+        lacking = [(rule, [row for row in rows if row in ready]) for rule, rows in self.lacking]
         return (
             *mapping_warnings(self.mapping),
+            *blank_needed(self.mapping, self.sheet, [(rule, rows) for rule, rows in lacking if rows]),
             *file_notes(self.sheet),
             *hidden_rows_used(self.mapping, self.sheet),
             *not_to_be_found(self.mapping, chosen),
@@ -205,6 +214,9 @@ class _Maker:
         numbers = tuple(values.row.number for values in rows)
         if problems:
             return Document(key=key, rows=numbers, status=Status.INVALID, problems=tuple(problems))
+        for rule, without in self.lacking:
+            if rule.target not in rows[0].fields:
+                without.append(numbers[0])
         rendered = self.bodies.make(key, rows)
         if isinstance(rendered, list):
             faults = [

@@ -9,6 +9,7 @@ from typing import Any
 import openpyxl
 import pytest
 from checks import DAY, check_json, good, row
+from conftest import PlanOf
 from end_to_end import (
     HEADERS,
     MAPPING,
@@ -204,3 +205,31 @@ def test_what_could_not_be_found_again_is_told_with_what_is_lacking(
     (warning,) = warned(plan_of(mapping, [(*HEADERS, "Reference"), *rows]), "cannot_be_found")
 
     assert [part for part in said if part not in warning.message] == [], warning.message
+
+
+def test_total_rows_and_notes_below_the_rows_are_warned_of(plan_of: PlanOf) -> None:
+    """The API will refuse a document without what it needs: it may be no document at all."""
+    fields = "fields: {customerNumber: Cust, externalReference: No}\n"
+    mapping, lines = f"version: 1\nendpoint: customerInvoice.create\nkey: No\n{fields}", "lines: {quantity: Qty}\n"
+    rows = [["No", "Cust", "Qty"], ["1", "0101", 1], ["2", "0101", 2], ["Sum", None, 3], ["Amounts in NOK", None, None]]
+    (found,) = warned(plan_of(mapping + lines, rows), "needed_field")
+    left_out = mapping.replace("key:", "where: \"{{ row['Cust'] != '' }}\"\nkey:")
+    changed = mapping.replace("create", "update").replace(", externalReference: No", "")
+
+    assert (found.row, found.column) == (4, "Cust")
+    assert "refuse the customerInvoice documents of rows 4-5: they have no customerNumber" in found.message
+    for other in (left_out, mapping.replace("Cust,", "{value: 0101},"), changed):
+        assert warned(plan_of(other + lines, rows), "needed_field") == []
+
+
+def test_a_template_of_ones_own_may_give_what_the_api_needs(plan_of: PlanOf, tmp_path: Path) -> None:
+    """What it makes of a blank cell is its own business."""
+    body = '{"name": {"value": {{ key if fields.name is sameas absent else fields.name }}}}'
+    (tmp_path / "own.json.j2").write_text(body, encoding="utf-8")
+    mapping = "version: 1\nendpoint: customer.create\nkey: No\nfields: {name: Name, number: No}\n"
+    rows = [["No", "Name"], ["1", None]]
+    own = plan_of(f"{mapping}template: own.json.j2\n", rows)
+
+    assert own.documents[0].body == b'{"name": {"value": "1"}}'
+    assert warned(own, "needed_field") == []
+    assert [found.column for found in warned(plan_of(mapping, rows), "needed_field")] == ["Name"]
