@@ -269,8 +269,8 @@ FURTHER: Final = (
         "tests/test_updates.py::test_a_doubtful_letter_is_never_sent_again[cut_after]",
         Edit(
             "importer/decide.py",
-            'if past.state == "accepted" else _in_doubt(document, past)',
-            'if past.state == "accepted" else document',
+            'return _already(document, past) if past.state == "accepted" else _in_doubt(document, past)',
+            'return _already(document, past) if past.state == "accepted" else document',
         ),
         Edit(
             _TABLES,
@@ -291,7 +291,7 @@ FURTHER: Final = (
     _mistake(
         "sent again after an error of another run's, without looking",
         f"{_KNOWN}test_what_was_refused_with_500_meanwhile_is_claimed_only_after_it_was_looked_for[sqlite-500]",
-        Edit("importer/journal/claims.py", "if found[own] == own and _forbids(refused, claim):", "if False:"),
+        Edit("importer/journal/claims.py", "if found[own] == own and _forbids(past, claim, is_alive):", "if False:"),
     ),
 )
 MISTAKES: Final = (*ASKED, *FURTHER)
