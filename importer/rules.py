@@ -30,7 +30,7 @@ def _unseen(text: str, what: str) -> Fault | None:
 def check_rules(value: FieldValue, target: Field, own_pattern: str | None) -> FieldValue | Fault:
     """Return the value, or the fault where it breaks the mapping's own pattern or what the field takes."""
     if isinstance(value, str):
-        if target.identifies and (fault := _unseen(value, target.name)):
+        if not value.isascii() and target.identifies and (fault := _unseen(value, target.name)):
             return fault
         if own_pattern and not re.fullmatch(own_pattern, value):
             return Fault(
