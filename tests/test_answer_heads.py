@@ -3,14 +3,13 @@
 from pathlib import Path
 
 import pytest
+from cut_answers import wrongly_judged
 from end_to_end import RawServer, created, error, import_into, invoice_rows, make_project
 from fault_bench import Bench
 from fault_server import Deed, FaultServer
 from test_fault_matrix import says
 
 from importer.api.client import Client, NoAnswer
-from importer.api.verdict import judge_create
-from importer.model import Status
 
 HINTS = b"HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n"
 INTERIM = {
@@ -67,17 +66,7 @@ def test_an_answer_that_switches_protocols_is_in_doubt_and_ends_its_connection(t
 def test_an_answer_cut_after_an_interim_one_is_in_doubt() -> None:
     """Wherever it is cut, an interim answer alone says nothing of the document."""
     whole = HINTS + created("0035467")
-    wrong = []
-    with RawServer(lambda number, _: whole[:number]) as server:
-        for cut in range(len(whole) + 1):
-            client = Client(server.base_url, timeout_s=(5, 5))
-            verdict = judge_create(client.exchange("POST", "/v1/customerinvoice", b"{}"), asked_number=None)
-            client.close()
-            expected = (Status.UNKNOWN, None) if cut < len(whole) else (Status.ACCEPTED, "0035467")
-            if (verdict.status, verdict.number) != expected:
-                wrong.append((whole[:cut], verdict))
-
-    assert wrong == []
+    assert wrongly_judged(whole, enough=len(whole)) == []
 
 
 @pytest.mark.parametrize("interim", ["100", "103"])

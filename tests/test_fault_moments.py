@@ -148,6 +148,17 @@ def run_stopped_at_the_first_look(bench: Bench) -> Ran:
     return Ran(process.returncode, next((bench.project / "reports").iterdir()))
 
 
+def its_work_ends_and_is_found(bench: Bench) -> None:
+    """Let a background request come to its end: the document has its number, and was sent but once."""
+    bench.server.commit_late()
+    number = bench.server.numbers(KEY)[0]
+    bench.server.jobs[STATE] = lambda: state(201, Location=address(number))
+
+    assert bench.run_to_the_end(after_s=0)[0].document(KEY)["number"] == number
+    assert bench.server.arrivals(KEY) == 1
+    once_each(bench)
+
+
 def test_a_background_request_still_at_work_is_waited_for_however_long(bench: Bench) -> None:
     """No time that passes lets the document go again before the work has ended, also when the run was stopped."""
     bench.server.script[KEY] = [Deed(commits="late", answer=taken_on)]
@@ -156,13 +167,7 @@ def test_a_background_request_still_at_work_is_waited_for_however_long(bench: Be
     for _ in range(2):
         bench.server.ahead_s += 700
         assert bench.hold(KEY).code == 5
-    bench.server.commit_late()
-    number = bench.server.numbers(KEY)[0]
-    bench.server.jobs[STATE] = lambda: state(201, Location=address(number))
-
-    assert bench.run_to_the_end(after_s=0)[0].document(KEY)["number"] == number
-    assert bench.server.arrivals(KEY) == 1
-    once_each(bench)
+    its_work_ends_and_is_found(bench)
 
 
 @pytest.mark.parametrize("name", ["location", "LOCATION"])
@@ -175,13 +180,7 @@ def test_a_background_request_named_by_its_location_alone_is_followed(bench: Ben
     options = ("--settle-after", "0", "--target", "test", "--journal", bench.journal)
     assert command("resolve", *options, cwd=bench.project)[0] == 5
     bench.hold(KEY)
-    bench.server.commit_late()
-    number = bench.server.numbers(KEY)[0]
-    bench.server.jobs[STATE] = lambda: state(201, Location=address(number))
-
-    assert bench.run_to_the_end(after_s=0)[0].document(KEY)["number"] == number
-    assert bench.server.arrivals(KEY) == 1
-    once_each(bench)
+    its_work_ends_and_is_found(bench)
 
 
 class Spy(RawServer):

@@ -21,7 +21,7 @@ def read_fault(text: str) -> Fault:
     kinds = list(get_args(FaultKind))
     if not found or found["kind"] not in kinds:
         word = found["kind"] if found else text
-        raise UsageError(f"--fault {text!r}: {word!r} is no fault. {did_you_mean(word, kinds)}".rstrip())
+        raise UsageError(f"{text!r}: {word!r} is no fault. {did_you_mean(word, kinds)}".rstrip())
     return Fault(
         match=found["match"] or "POST /",
         kind=found["kind"],  # type: ignore[arg-type]  # one of the kinds, as was just seen
