@@ -17,7 +17,7 @@ Imports run one way down this list of floors; tests/test_floors.py proves it:
     6  findings, decide, oddities, documents, outline, filling, computing, bodies, references, migration
     7  plan, lookup, forecast, memory, saved_plan
     8  sequence, search, background, lanes, slots, stop_rules, report, fetch, doctor, fetch_files
-    8  drafting, blank, mapping_tests
+    8  kept_plan, drafting, blank, mapping_tests
     9  readback, existing, resolve
     10  send, verify, upsert
     11  doubts, preflight

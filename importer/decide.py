@@ -59,6 +59,15 @@ class Known:
     #: of an upsert, what it knows of changes, by number; all of the above is of what was created
     updates: "Known | None" = None
 
+    def holds(self, documents: Iterable[Document]) -> bool:
+        """Tell whether each of some creates was accepted as it is; those with a status do not count."""
+
+        def held(document: Document) -> bool:
+            past = self.by_identity.get(document.identity)
+            return past is not None and past.state == "accepted" and past.fingerprint == document.fingerprint
+
+        return all(document.status is not None or held(document) for document in documents)
+
     def waited_for(self, documents: Iterable[Document]) -> bool:
         """Tell whether it takes the time to say which of some documents go out."""
         if self.updates is not None:

@@ -48,6 +48,10 @@ class Selection:
     only: frozenset[str] = frozenset()
 
 
+#: No document is left out.
+ALL: Final = Selection()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
     """Hold what a workbook gives: every row is in exactly one document."""
@@ -67,18 +71,17 @@ class Plan:
     totals: tuple[Total, ...] = ()
     #: rows of the documents that --limit and --only leave out
     unselected: frozenset[int] = frozenset()
-
-    @property
-    def rows_read(self) -> int:
-        """Count the rows below the header, down to the last that holds anything."""
-        return len(self.sheet.rows)
+    #: rows below the header, down to the last that holds anything
+    rows_read: int
+    #: True where an earlier run made it, so that there are no bodies, nor rows in the sheet
+    taken_up: bool = False
 
 
 def make_plan(
     mapping: Mapping,
     sheet: Sheet,
     params: Dictionary[str, FieldValue | None],
-    selection: Selection | None = None,
+    selection: Selection = ALL,
     today: date | None = None,
 ) -> Plan:
     """Return the plan for a sheet, with every problem of it.
@@ -96,8 +99,16 @@ def make_plan(
         blocked = Document(key=None, rows=rows, status=Status.INVALID, problems=tuple(missing))
         found = tuple(missing)
         grouped = tuple(causes(found, sheet.headers))
-        return Plan(mapping=mapping, sheet=sheet, documents=(blocked,), held=found, problems=found, causes=grouped)
-    return _Maker(usable, sheet, param, selection or Selection(), bodies).make(missing, today)
+        return Plan(
+            mapping=mapping,
+            sheet=sheet,
+            documents=(blocked,),
+            held=found,
+            problems=found,
+            causes=grouped,
+            rows_read=len(rows),
+        )
+    return _Maker(usable, sheet, param, selection, bodies).make(missing, today)
 
 
 class _Maker:
@@ -162,6 +173,7 @@ class _Maker:
             warnings=self._warnings(chosen, today),
             totals=totals,
             unselected=frozenset(row for document in left for row in document.rows),
+            rows_read=len(self.sheet.rows),
         )
 
     def _warnings(self, chosen: list[Document], today: date | None) -> tuple[Problem, ...]:

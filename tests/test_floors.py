@@ -27,7 +27,7 @@ FLOORS = {
             "plan lookup forecast memory saved_plan",
             (
                 "sequence search background lanes slots stop_rules report fetch doctor fetch_files drafting blank "
-                "mapping_tests"
+                "kept_plan mapping_tests"
             ),
             "readback existing resolve",
             "send verify upsert",

@@ -169,6 +169,7 @@ def run(
     from importer.allowance import read_allowed
     from importer.cli import checking, inputs, sending, sequencing
     from importer.cli.applying import read_saved
+    from importer.cli.recalling import Earlier
     from importer.cli.task import needed, read_task
     from importer.journal import examine, open_journal
     from importer.project import project_of
@@ -177,8 +178,15 @@ def run(
     allowed, options = read_allowed(rest["allow"]), inputs.Options(json=as_json, quiet=quiet)
     given = {name: rest.pop(name) for name in ("mapping", "workbook", "param", "limit", "only", "step")}
     # it is looked through while the workbook is read
-    examined = examine(where or project_of(given["mapping"].parent).journal) if given["mapping"] else None
-    plan, task = read_saved(rest["plan"], given) if rest["plan"] else (None, read_task(**needed(given)))
+    plan, earlier, examined = None, None, None
+    if given["mapping"]:
+        project = project_of(given["mapping"].parent)
+        examined = examine(where or project.journal)
+        earlier = Earlier(project, target, where or project.journal, examined)
+    if rest["plan"]:
+        plan, task = read_saved(rest["plan"], given)
+    else:
+        task = read_task(**needed(given), earlier=earlier)
     chosen = task.choose(target or (plan.target if plan else None))
     if task.held_back(skip_invalid=skip_invalid, allowed=allowed):
         return checking.refuse_to_start(task, options, allowed, rest["annotations"])

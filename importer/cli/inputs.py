@@ -6,7 +6,7 @@ from collections.abc import Mapping as Dictionary
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from importer import workbook as workbooks
 from importer.blank_mark import carried_mark, outdated
@@ -18,11 +18,13 @@ from importer.jsontext import plain
 from importer.mapping import Mapping, parameter_values
 from importer.mapping_file import read_mapping
 from importer.model import Status, Total
-from importer.plan import Plan, Selection, make_plan
+from importer.plan import ALL, Plan, Selection, make_plan
 from importer.project import Project, project_of
 from importer.references import origins
-from importer.values import clean
 from importer.yamlfile import did_you_mean
+
+if TYPE_CHECKING:
+    from importer.cli.recalling import Earlier
 
 #: As many places of a cause are listed; its problems name all of them.
 _MAX_PLACES: Final = 20
@@ -45,6 +47,8 @@ class Input:
     #: SHA-256 of the workbook when it was read
     digest: str
     plan: Plan
+    #: tells what the plan is made of (kept_plan.py); empty where it is none of a whole workbook that may be kept
+    made_of: str
     #: what is known of the API's refusals, the mapping folder's own causes.yaml first
     causes: Catalogue
     #: endpoints that make the documents the mapping refers to, by name
@@ -61,17 +65,18 @@ def read_input(
     mapping: Path,
     workbook: Path | None,
     param: tuple[str, ...] = (),
-    limit: int | None = None,
-    only: tuple[str, ...] = (),
+    selection: Selection = ALL,
     *,
     also: Dictionary[str, str] | None = None,
     folder: Path | None = None,
     steps: Dictionary[str, str] | None = None,
+    earlier: "Earlier | None" = None,
 ) -> Input:
     """Read mapping and workbook and make the plan: what is shown is what is sent.
 
     `also` are parameters that count where the mapping declares them, before those of `param`. `folder` is the
     project's, by default the mapping's; `steps` are the endpoints of the steps before it in a sequence, by name.
+    `earlier` knows the plan of an earlier run, which is taken up where nothing of it is left to be sent.
 
     Raises: UsageError, MappingError, WorkbookError.
     """
@@ -83,19 +88,25 @@ def read_input(
     file = workbook or parsed.workbook.file
     if file is None:
         raise UsageError("Name the workbook: on the command line after the mapping, or in it under workbook: file.")
-    digest = workbooks.sha256(file)
+    digest, today = workbooks.sha256(file), datetime.now(UTC).date()
+    made = earlier.made_of(parsed, digest, values, today) if earlier and selection == ALL else ""
+    taken_up = earlier.take_up(parsed, file, digest, made) if earlier and made else None
+    if taken_up is not None:
+        return Input(parsed, file, digest, taken_up, made, known, origin)
     spec = parsed.workbook
     sheet = workbooks.read(
         file, sheet=spec.sheet, header_row=spec.header_row, encoding=spec.encoding, delimiter=spec.delimiter
     )
-    selection = Selection(limit=limit, only=frozenset(clean(key) for key in only))
-    plan = make_plan(parsed, sheet, values, selection, today=datetime.now(UTC).date())
+    plan = make_plan(parsed, sheet, values, selection, today=today)
     plan = replace(plan, warnings=(*outdated(parsed, carried_mark(file)), *plan.warnings))
+    if earlier and made != earlier.made_of(parsed, digest, values, today):
+        # it is a part of the workbook, or a template was saved meanwhile
+        made = ""
     keys = [document.key for document in plan.documents if document.key is not None]
     for key in sorted(selection.only - set(keys)):
         hint = did_you_mean(key, keys)
         raise UsageError(f"--only: the workbook has no document with the key {key!r}. {hint}".rstrip())
-    return Input(parsed, file, digest, plan, known, origin)
+    return Input(parsed, file, digest, plan, made, known, origin)
 
 
 def pairs(params: tuple[str, ...]) -> dict[str, str]:

@@ -109,6 +109,9 @@ def send_step(passage: Passage, *, ask: bool) -> tuple[RunRecord, list[Outcome]]
     record = replace(record, **passage.belongs)
     doubts = _doubts(passage)
     past, documents = _decided(passage, doubts)
+    if given.plan.taken_up and to_send(documents):
+        # accepted a moment ago, and not any more: nothing is at hand to be sent
+        raise StartError("The journal was changed by somebody else meanwhile. Nothing was sent. Run again.")
     if passage.planned is not None:
         documents = only_planned(documents, passage.planned)
     outcomes = first_outcomes(documents, key_in_path=given.mapping.endpoint.key_in_path)

@@ -12,6 +12,7 @@ from importer.cli.applying import Applied, carried_out
 from importer.cli.checking import refuse_to_start
 from importer.cli.connection import Connection, connected, decider_for
 from importer.cli.interrupts import watching
+from importer.cli.recalling import keep_plan
 from importer.cli.reporting import conclude, report_folder, show_end
 from importer.cli.sending import Errand, Passage, confirm, report_step, send_step, to_send, what
 from importer.cli.stream import printable
@@ -54,6 +55,7 @@ def send(errand: Errand) -> int:
         given = passage.given
         conclude(record, outcomes, folder, notes, errand.options, given)
         job.ended(given, record, outcomes, folder, errand.manner.annotations)
+        keep_plan(given, outcomes, errand.task.project)
     return record.exit_code or 0
 
 

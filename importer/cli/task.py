@@ -13,15 +13,17 @@ from importer.mapping_file import name_of
 from importer.migration import Migration, is_migration, read_migration
 from importer.migration import Step as Declared
 from importer.model import Reference, Status
-from importer.plan import held_back
+from importer.plan import Selection, held_back
 from importer.project import Project, project_of
 from importer.report.sequence import step_folder
 from importer.sequence import Planned, hold_together
 from importer.stop_rules import StopRules
 from importer.target import Target, choose
+from importer.values import clean
 from importer.yamlfile import did_you_mean, load
 
 if TYPE_CHECKING:
+    from importer.cli.recalling import Earlier
     from importer.journal import Journal
 
 
@@ -118,8 +120,9 @@ def read_task(
     limit: int | None,
     only: tuple[str, ...],
     step: str | None = None,
+    earlier: "Earlier | None" = None,
 ) -> Task:
-    """Read a mapping or a migration, and all of its workbooks.
+    """Read a mapping or a migration, and all of its workbooks; `earlier` as in `read_input`, for a mapping by itself.
 
     Raises: UsageError, MappingError, WorkbookError.
     """
@@ -127,7 +130,8 @@ def read_task(
     if not is_migration(mapping):
         if step is not None:
             raise UsageError(f"--step names a step of a migration, but {mapping.name!r} is none.")
-        given = read_input(mapping, workbook, param, limit, only)
+        selection = Selection(limit=limit, only=frozenset(map(clean, only)))
+        given = read_input(mapping, workbook, param, selection, earlier=earlier)
         return Task(project=project, steps=(Step(name=given.mapping.name, given=given),))
     migration = read_migration(mapping)
     if workbook is not None:
