@@ -8,6 +8,7 @@ troubles       what has one cause, together
 workbook_file  results.xlsx: workbook_copy loads, columns makes room, cells writes, looks colours, summary_sheet sums up
 streamed       the same of large sheets, whose rows are passed on instead of loaded
 workbook_made  the workbook for it where the run's was no .xlsx
+left_out       what the user's workbook shows and it does not
 html_file      results.html, made of the files in page
 junit_file     results.junit.xml
 plan_review    a plan in Markdown
@@ -34,13 +35,14 @@ from importer.report.contents import Contents, contents
 if TYPE_CHECKING:
     from importer.report.replaced_file import Replaced
 
-Writer = Callable[[Path, Contents], None]
+#: Writes a file, and returns notes for the user, if there are any.
+Writer = Callable[[Path, Contents], Sequence[str] | None]
 
 
-def _write_workbook(target: Path, told: Contents) -> None:
+def _write_workbook(target: Path, told: Contents) -> list[str]:
     from importer.report import workbook_file
 
-    workbook_file.write(target, told)
+    return workbook_file.write(target, told)
 
 
 def _write_json(target: Path, told: Contents) -> None:
@@ -116,18 +118,22 @@ def write_report(
     return place(folder, files, apart=len(outcomes) >= _MANY, own=own)
 
 
-def _write(writer: Writer, told: Contents, target: Path) -> None:
-    writer(target, told)
+def _write(writer: Writer, told: Contents, target: Path) -> Sequence[str] | None:
+    return writer(target, told)
 
 
 def place(
-    folder: Path, files: Dictionary[str, Callable[[Path], None]], *, apart: bool = False, own: Path | None = None
+    folder: Path,
+    files: Dictionary[str, Callable[[Path], Sequence[str] | None]],
+    *,
+    apart: bool = False,
+    own: Path | None = None,
 ) -> list[str]:
     """Write files into a folder, all of them at once, in place of those of an earlier run; return notes for the user.
 
-    A file that raises WorkbookError is left out, and a note says so. With `apart` another process writes all but the
-    first meanwhile, where there can be one. `own` is a file of the user's, which is not removed without another in its
-    place.
+    A file may have notes of its own. One that raises WorkbookError is left out, and a note says so. With `apart`
+    another process writes all but the first meanwhile, where there can be one. `own` is a file of the user's, which is
+    not removed without another in its place.
 
     Raises: OSError when the folder cannot be written.
     """
@@ -147,12 +153,12 @@ def place(
         shutil.rmtree(staging, ignore_errors=True)
 
 
-def _written(staging: Path, files: Iterable[tuple[str, Callable[[Path], None]]]) -> list[str]:
-    """Write files, and return notes on those that are left out."""
+def _written(staging: Path, files: Iterable[tuple[str, Callable[[Path], Sequence[str] | None]]]) -> list[str]:
+    """Write files, and return their notes, and notes on those that are left out."""
     notes: list[str] = []
     for name, write in files:
         try:
-            write(staging / name)
+            notes += write(staging / name) or ()
         except WorkbookError as error:
             (staging / name).unlink(missing_ok=True)
             notes.append(f"{name} was not written: {error}")

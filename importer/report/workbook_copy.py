@@ -5,12 +5,12 @@ calculated and give linked blank cells a text. Each of these is put right here.
 """
 
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, Final
 
 from openpyxl.cell.cell import MergedCell
 
@@ -32,15 +32,22 @@ from importer.workbook import (
     transitional,
 )
 
+#: What openpyxl says of a part of a sheet that it drops, behind its name for it.
+_DROPPED: Final = " extension is not supported"
+
 
 @dataclass(frozen=True, slots=True)
 class Copy:
     """Hold the user's workbook, and what was left out of it."""
 
     book: Any
+    #: the file that was given
+    given: Path
     #: the workbook that the rows which were left out stand in
     file: Path
     streamed: Streamed
+    #: what openpyxl says it dropped
+    dropped: frozenset[str] = frozenset()
     #: the shared texts of the workbook, where rows were left out
     texts: Any = None
 
@@ -66,19 +73,22 @@ def loaded(file: Path | None, record: RunRecord, least: int | None) -> Iterator[
         raise WorkbookError(f"The copy of the workbook {record.workbook_name!r} is missing.")
     if sha256(file) != record.workbook_sha256:
         raise WorkbookError(f"{str(file)!r} is no longer the workbook {record.workbook_name!r} that was run.")
-    with quiet(), legible(record), ExitStack() as opened:
+    given = file
+    with quiet() as said, legible(record), ExitStack() as opened:
         if _kind(file, record) is not Kind.XLSX:
             made = opened.enter_context(workbook_made.made(file, record, least))
             if not made.rests:
-                yield Copy(made.book, file, Streamed())
+                yield Copy(made.book, given, file, Streamed())
                 return
             # the rows of a large table are passed on like those of a workbook
             file = Path(opened.enter_context(TemporaryDirectory(prefix="visma-import-"))) / "made.xlsx"
             put_together(made.book, file, made.rests)
-        yield _copied(file, record, least)
+        yield _copied(given, file, record, least, said)
 
 
-def _copied(file: Path, record: RunRecord, least: int | None) -> Copy:
+def _copied(
+    given: Path, file: Path, record: RunRecord, least: int | None, said: Sequence[warnings.WarningMessage]
+) -> Copy:
     reader = _read(file, record, least, data_only=True)
     book, streamed = reader.wb, reader.streamed
     _keep_digits(book)
@@ -87,7 +97,8 @@ def _copied(file: Path, record: RunRecord, least: int | None) -> Copy:
         with open_xlsx(file, record.workbook_name) as source:
             _keep_faults(book, file, source, record, streamed)
             _blank_links(book, source.book, streamed)
-    return Copy(book, file, streamed, reader.shared_strings)
+    dropped = frozenset(str(one.message).partition(_DROPPED)[0] for one in said)
+    return Copy(book, given, file, streamed, dropped, reader.shared_strings)
 
 
 def _kind(file: Path, record: RunRecord) -> Kind:
@@ -98,11 +109,12 @@ def _kind(file: Path, record: RunRecord) -> Kind:
 
 
 @contextmanager
-def quiet() -> Iterator[None]:
-    """Silence openpyxl's warnings about parts that it does not know."""
-    with warnings.catch_warnings():
+def quiet() -> Iterator[Sequence[warnings.WarningMessage]]:
+    """Silence openpyxl's warnings about parts that it does not know; yield those that name what it drops of a sheet."""
+    with warnings.catch_warnings(record=True) as said:
         warnings.simplefilter("ignore", UserWarning)
-        yield
+        warnings.filterwarnings("always", f".*{_DROPPED}", UserWarning)
+        yield said
 
 
 @contextmanager

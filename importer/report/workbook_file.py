@@ -21,6 +21,7 @@ from importer.report.columns import (
     place_columns,
 )
 from importer.report.contents import Contents
+from importer.report.left_out import left_out
 from importer.report.looks import FILLS, Looks
 from importer.report.marks import clear_marks, mark_cells, plain_styles
 from importer.report.streamed import package
@@ -36,8 +37,8 @@ from importer.workbook import LAST_ROW, REPORT_MARK, ReportMark, report_mark
 __all__ = ["FILLS", "write"]
 
 
-def write(target: Path, told: Contents, *, least: int | None = STREAMED_ROWS) -> None:
-    """Write a copy of the workbook with the outcomes beside its rows.
+def write(target: Path, told: Contents, *, least: int | None = STREAMED_ROWS) -> list[str]:
+    """Write a copy of the workbook with the outcomes beside its rows; return notes on what it does not show.
 
     The rows of sheets with more than `least` are passed on as they stand, where their XML is understood.
 
@@ -46,13 +47,11 @@ def write(target: Path, told: Contents, *, least: int | None = STREAMED_ROWS) ->
     known = _Known()
     while True:
         try:
-            _write(target, told, least, known)
+            return _write(target, told, least, known)
         except NotUnderstood:
             least = None
         except Again as found:
             known.learn(found)
-        else:
-            return
 
 
 class _Known:
@@ -72,7 +71,7 @@ class _Known:
             self.wide[found.title] = found.wide
 
 
-def _write(target: Path, told: Contents, least: int | None, known: _Known) -> None:
+def _write(target: Path, told: Contents, least: int | None, known: _Known) -> list[str]:
     record = told.record
     with loaded(told.workbook, record, least) as copied:
         book, streamed = copied.book, copied.streamed
@@ -80,16 +79,17 @@ def _write(target: Path, told: Contents, least: int | None, known: _Known) -> No
             raise WorkbookError(f"The workbook {record.workbook_name!r} has no sheet {record.sheet!r}.")
         ours = _fill(copied, told, known)
         _show(book, book[record.sheet])
-        if not streamed.sheets:
+        if streamed.sheets:
+            rows = {
+                title: Rows(title, part, known.wide.get(title, 0))
+                if ours is None or title != record.sheet
+                else OurRows(ours, title, part, known.wide.get(title, 0))
+                for title, part in streamed.sheets.items()
+            }
+            package.save(book, target, copied.file, streamed, rows, name=record.workbook_name)
+        else:
             save(book, target)
-            return
-        rows = {
-            title: Rows(title, part, known.wide.get(title, 0))
-            if ours is None or title != record.sheet
-            else OurRows(ours, title, part, known.wide.get(title, 0))
-            for title, part in streamed.sheets.items()
-        }
-        package.save(book, target, copied.file, streamed, rows, name=record.workbook_name)
+        return left_out(copied.given, target, copied.dropped, record.workbook_name)
 
 
 def _fill(copied: Copy, told: Contents, known: _Known) -> Ours | None:
