@@ -6,6 +6,7 @@ words          what statuses, exit codes and problems mean
 json_file      results.json
 troubles       what has one cause, together
 workbook_file  results.xlsx: workbook_copy loads, columns makes room, cells writes, looks colours, summary_sheet sums up
+lifted_filter  the rows of it that a filter on its columns hid
 streamed       the same of large sheets, whose rows are passed on instead of loaded
 workbook_made  the workbook for it where the run's was no .xlsx
 left_out       what the user's workbook shows and it does not

@@ -14,6 +14,7 @@ from openpyxl.worksheet.table import TableColumn
 from importer.errors import WorkbookError
 from importer.report.cells import heading, put_text
 from importer.report.layout import LINE_POINTS, MAX_LINES, line_count
+from importer.report.lifted_filter import lift_criteria
 from importer.workbook import LAST_ROW
 
 STATUS: Final = "Import status"
@@ -59,13 +60,13 @@ def clear_columns(sheet: Any, header_row: int, names: Sequence[str]) -> dict[str
         if name in names:
             stood.setdefault(name, column)
             spots.add(column)
+    lift_criteria(sheet, spots)
     for merged in list(sheet.merged_cells.ranges):
         if merged.max_row >= header_row and spots & set(range(merged.min_col, merged.max_col + 1)):
             sheet.unmerge_cells(str(merged))
     for row, column in list(sheet._cells):
         if row >= header_row and column in spots:
             _let_shrink(sheet, row, sheet._cells.pop((row, column)).value)
-    _drop_criteria(sheet.auto_filter, spots)
     return stood
 
 
@@ -82,14 +83,6 @@ def _let_shrink(sheet: Any, row: int, text: object) -> None:
     height = message_height(text) if isinstance(text, str) else None
     if height is not None and sheet.row_dimensions[row].height == height:
         sheet.row_dimensions[row].height = None
-
-
-def _drop_criteria(auto_filter: Any, spots: set[int]) -> None:
-    if auto_filter.ref:
-        first = _bounds(auto_filter.ref)[0]
-        auto_filter.filterColumn = [
-            criterion for criterion in auto_filter.filterColumn if first + criterion.colId not in spots
-        ]
 
 
 def place_columns(

@@ -22,6 +22,7 @@ from importer.report.columns import (
 )
 from importer.report.contents import Contents
 from importer.report.left_out import left_out
+from importer.report.lifted_filter import criteria
 from importer.report.looks import FILLS, Looks
 from importer.report.marks import clear_marks, mark_cells, plain_styles
 from importer.report.streamed import package
@@ -99,13 +100,16 @@ def _fill(copied: Copy, told: Contents, known: _Known) -> Ours | None:
     mark = report_mark(book)
     plain = plain_styles(sheet) if part and mark and mark.sheet == sheet.title else {}
     _take_off(book, mark, record)
-    merged = len(sheet.merged_cells.ranges)
+    merged, filtered = len(sheet.merged_cells.ranges), criteria(sheet)
     earlier = mark.columns if mark and mark.sheet == sheet.title else ()
     columns = place_columns(sheet, record.header_row, earlier, part.keep if part else LAST_ROW, known.taken)
     if part is None:
         _Writer(sheet, columns).write(outcomes)
     elif len(sheet.merged_cells.ranges) != merged:
         raise NotUnderstood("merged cells in the report's columns")
+    elif criteria(sheet) != filtered:
+        # which rows it hid is told by cells that are not here
+        raise NotUnderstood("a filter on the report's columns")
     marks = mark_cells(sheet, record.header_row, _problems(record, outcomes), part.keep if part else None)
     let_filter(sheet, record.header_row, columns, (row for outcome in outcomes for row in outcome.rows))
     _sum_up(book, told, columns)
