@@ -96,8 +96,12 @@ def _is_mark(fill: Any) -> bool:
     return getattr(fill, "patternType", None) == "solid" and colour.type == "rgb" and colour.rgb == FILL
 
 
-def clear_marks(sheet: Any) -> None:
-    """Take off the fills and comments of an earlier report; cells get the colour back that they had."""
+def clear_marks(sheet: Any, *, repainted: bool = False) -> None:
+    """Take off the fills and comments of an earlier report; cells get the colour back that they had.
+
+    `repainted` tells that the program which saved the workbook put colours of its own where a solid fill does not show
+    them: which colours cells had is not known then, and they get none.
+    """
     ours = _marks(sheet)
     plain: dict[int, Any] = {}
     for cell in list(sheet._cells.values()):
@@ -108,19 +112,19 @@ def clear_marks(sheet: Any) -> None:
         if cell.has_style and cell._style.fillId in ours:
             before = cell.style_id
             if before not in plain:
-                _take_off(cell)
+                _take_off(cell, repainted=repainted)
                 plain[before] = cell._style
             cell._style = copy(plain[before])
 
 
-def plain_styles(sheet: Any) -> dict[int, int]:
-    """Return for each style of the workbook that marks a cell the one that the cell had before."""
+def plain_styles(sheet: Any, *, repainted: bool = False) -> dict[int, int]:
+    """Return for each style that marks a cell the one that the cell had before, as `clear_marks` gives it back."""
     found: dict[int, int] = {}
     ours = _marks(sheet)
     for number, style in enumerate(list(sheet.parent._cell_styles)):
         if style.fillId in ours:
             cell = Cell(sheet, row=1, column=1, style_array=style)
-            _take_off(cell)
+            _take_off(cell, repainted=repainted)
             found[number] = cell.style_id
     return found
 
@@ -129,7 +133,7 @@ def _marks(sheet: Any) -> set[int]:
     return {number for number, fill in enumerate(sheet.parent._fills) if _is_mark(fill)}
 
 
-def _take_off(cell: Any) -> None:
+def _take_off(cell: Any, *, repainted: bool) -> None:
     under = cell.parent.parent._fills[cell._style.fillId].bgColor
-    hidden = under.type == "indexed" and under.indexed == _NO_COLOUR
-    cell.fill = PatternFill() if hidden else PatternFill("solid", fgColor=copy(under))
+    had_none = under.type == "indexed" and under.indexed == _NO_COLOUR
+    cell.fill = PatternFill() if had_none or repainted else PatternFill("solid", fgColor=copy(under))

@@ -5,6 +5,7 @@ calculated and give linked blank cells a text. Each of these is put right here.
 """
 
 import warnings
+import zipfile
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from tempfile import TemporaryDirectory
 from typing import Any, Final
 
 from openpyxl.cell.cell import MergedCell
+from openpyxl.xml.constants import ARC_APP
 
 from importer.errors import WorkbookError
 from importer.model import Fault, RunRecord
@@ -48,6 +50,8 @@ class Copy:
     streamed: Streamed
     #: what openpyxl says it dropped
     dropped: frozenset[str] = frozenset()
+    #: True where a program saved it that does not keep the colours which solid fills do not show
+    repainted: bool = False
     #: the shared texts of the workbook, where rows were left out
     texts: Any = None
 
@@ -98,7 +102,13 @@ def _copied(
             _keep_faults(book, file, source, record, streamed)
             _blank_links(book, source.book, streamed)
     dropped = frozenset(str(one.message).partition(_DROPPED)[0] for one in said)
-    return Copy(book, given, file, streamed, dropped, reader.shared_strings)
+    return Copy(book, given, file, streamed, dropped, _repainted(file), reader.shared_strings)
+
+
+def _repainted(file: Path) -> bool:
+    """Tell whether LibreOffice, or a program made of it, saved a workbook."""
+    with zipfile.ZipFile(file) as archive:
+        return ARC_APP in archive.namelist() and b"LibreOffice" in archive.read(ARC_APP)
 
 
 def _kind(file: Path, record: RunRecord) -> Kind:

@@ -98,8 +98,9 @@ def _fill(copied: Copy, told: Contents, known: _Known) -> Ours | None:
     record, outcomes, book = told.record, told.outcomes, copied.book
     sheet, part = book[record.sheet], copied.streamed.sheets.get(record.sheet)
     mark = report_mark(book)
-    plain = plain_styles(sheet) if part and mark and mark.sheet == sheet.title else {}
-    _take_off(book, mark, record)
+    marked = part and mark and mark.sheet == sheet.title
+    plain = plain_styles(sheet, repainted=copied.repainted) if marked else {}
+    _take_off(copied, mark, record)
     merged, filtered = len(sheet.merged_cells.ranges), criteria(sheet)
     earlier = mark.columns if mark and mark.sheet == sheet.title else ()
     columns = place_columns(sheet, record.header_row, earlier, part.keep if part else LAST_ROW, known.taken)
@@ -143,15 +144,16 @@ def _problems(record: RunRecord, outcomes: Sequence[Outcome]) -> Iterator[Proble
             yield from outcome.problems
 
 
-def _take_off(book: Any, mark: ReportMark | None, record: RunRecord) -> None:
+def _take_off(copied: Copy, mark: ReportMark | None, record: RunRecord) -> None:
     """Take off what an earlier report added; its columns on the run's own sheet are written again in their place."""
     if mark is None:
         return
+    book = copied.book
     del book.custom_doc_props[REPORT_MARK]
     if mark.summary in book.sheetnames and mark.summary != record.sheet:
         book.remove(book[mark.summary])
     if mark.sheet in book.sheetnames:
-        clear_marks(book[mark.sheet])
+        clear_marks(book[mark.sheet], repainted=copied.repainted)
     if mark.sheet in book.sheetnames and mark.sheet != record.sheet:
         header_row = find_header_row(book[mark.sheet], mark.columns)
         if header_row is not None:
