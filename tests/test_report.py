@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
@@ -200,6 +201,22 @@ def test_a_folder_of_the_staging_s_name_does_not_stop_the_report(tmp_path: Path)
     report_on(file)
     made = {name for name, _ in report.FILES if not name.startswith("replaced.")}
     assert {path.name for path in (tmp_path / "report").iterdir()} == made
+
+
+def test_what_a_killed_process_left_goes_with_a_later_report(tmp_path: Path) -> None:
+    """Unless it is so young that another process may be writing it, on this machine or another; nothing else goes."""
+    file = make_workbook(tmp_path)
+    folder = tmp_path / "report"
+    names = (".partial-4194400", ".partial-4194401", ".partial-mine", ".partial-1.txt")
+    for name in names:
+        (folder / name).mkdir(parents=True)
+        (folder / name / "results.json").write_text("half", encoding="utf-8")
+    long_ago = time.time() - 2 * 24 * 60 * 60
+    for name in names:
+        if name != ".partial-4194401":
+            os.utime(folder / name, (long_ago, long_ago))
+    report_on(file)
+    assert [name for name in names if (folder / name).exists()] == list(names[1:])
 
 
 @pytest.mark.parametrize("same", [True, False])

@@ -20,7 +20,9 @@ layout         heights, amounts and paper of the sheets that are ours
 """
 
 import os
+import re
 import shutil
+import time
 from collections.abc import Callable, Iterable, Sequence
 from collections.abc import Mapping as Dictionary
 from contextlib import suppress
@@ -86,6 +88,11 @@ def _write_putting_back(target: Path, told: Contents) -> None:
 
 #: With so many documents, a second process is worth its start.
 _MANY: Final = 5_000
+#: Files lie in a folder of this name and the number of the process until all of them are written.
+_STAGING: Final = ".partial-"
+_NUMBERED: Final = re.compile(re.escape(_STAGING) + "[0-9]+")
+#: No report takes so long, in seconds.
+_ABANDONED: Final = 24 * 60 * 60
 #: In the order in which they are put in place: first those that another program may hold open. Where nothing was
 #: replaced, two of them are not made.
 FILES: Final[tuple[tuple[str, Writer], ...]] = (
@@ -139,8 +146,9 @@ def place(
     Raises: OSError when the folder cannot be written.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    staging = folder / f".partial-{os.getpid()}"
+    staging = folder / f"{_STAGING}{os.getpid()}"
     shutil.rmtree(staging, ignore_errors=True)
+    _remove_abandoned(folder)
     staging.mkdir()
     try:
         first, *others = files.items()
@@ -152,6 +160,14 @@ def place(
         return [*notes, *kept]
     finally:
         shutil.rmtree(staging, ignore_errors=True)
+
+
+def _remove_abandoned(folder: Path) -> None:
+    """Remove what killed processes left, told by its age: a number says nothing of processes of another machine."""
+    for left in folder.glob(f"{_STAGING}*"):
+        with suppress(OSError):  # another process may be removing it
+            if _NUMBERED.fullmatch(left.name) and left.is_dir() and time.time() - left.stat().st_mtime > _ABANDONED:
+                shutil.rmtree(left, ignore_errors=True)
 
 
 def _written(staging: Path, files: Iterable[tuple[str, Callable[[Path], Sequence[str] | None]]]) -> list[str]:
