@@ -8,7 +8,7 @@ troubles       what has one cause, together
 workbook_file  results.xlsx: workbook_copy loads, columns makes room, cells writes, looks colours, summary_sheet sums up
 lifted_filter  the rows of it that a filter on its columns hid
 streamed       the same of large sheets, whose rows are passed on instead of loaded
-workbook_made  the workbook for it where the run's was no .xlsx
+workbook_made  the workbook for it where the run's was no .xlsx: widths makes room for what its columns hold
 left_out       what the user's workbook shows and it does not
 html_file      results.html, made of the files in page
 junit_file     results.junit.xml

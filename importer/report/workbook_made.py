@@ -22,6 +22,7 @@ from importer.report.cells import escaped, put_text
 from importer.report.checked import CheckRecord
 from importer.report.streamed.made_rows import spool
 from importer.report.streamed.package import Rest
+from importer.report.widths import Widths
 from importer.workbook import LAST_ROW, UNREADABLE, Cell, Table, kept_layout, open_book
 
 #: How many characters a cell of Excel holds.
@@ -77,15 +78,18 @@ def made(file: Path, record: RunRecord, least: int | None) -> Iterator[Made]:
 
 def _fill(page: Any, table: Table, least: int | None, spools: ExitStack) -> Rest | None:
     """Put the cells of a table into a sheet; return its rows where there are more than `least`."""
-    rows = _fitting(table)
+    widths = Widths()
+    rows = widths.seen(_fitting(table))
     first = list(islice(rows, least))
     following = next(rows, None)
     if following is not None:
         file = spools.enter_context(TemporaryFile())  # noqa: SIM115 - closed with the others
         rest = spool(page, chain(first, [following], rows), table.hidden, _put, file)
+        widths.give(page)
         for area in table.merged:
             page.merged_cells.add(area)
         return rest
+    widths.give(page)
     for number, cells in first:
         for column, (value, form) in enumerate(cells, start=1):
             if value is not None:
