@@ -1,7 +1,7 @@
 """Declare the commands about the journal itself: what was run, carry it elsewhere, is it sound."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from importer.journal import Journal
+    from importer.journal.words import Word
     from importer.model import Outcome, RunRecord, Status
 
 #: Those of model.Status, which takes longer to import than all that --help needs; a test holds the two together.
@@ -70,40 +71,57 @@ def history(where: str | None, key: str | None, *, as_json: bool, quiet: bool, *
     """List the runs of this project, the latest first."""
     from importer.cli import screen
     from importer.cli.inputs import print_json
+    from importer.doubts import BY_LOOKING
+    from importer.journal.words import words_on
 
     with _opened(where) as found:
         of_key = {} if key is None else found.outcomes_of(key)
+        words = [] if key is None else [word for word in words_on(found, key) if word.by != BY_LOOKING]
         runs = [
             (record, counts)
             for record, counts in found.runs()
             if _is_wanted(record, counts, given) and (key is None or record.run_id in of_key)
         ][: given["limit"]]
     if as_json:
-        print_json([_row(record, counts, of_key.get(record.run_id)) for record, counts in runs])
+        print_json([_row(record, counts, of_key.get(record.run_id), words) for record, counts in runs])
     else:
         out = screen.console()
         for record, counts in runs:
             screen.history(out, [(record, counts)])
             if key is not None:
-                _tell_outcome(out, of_key[record.run_id])
+                _tell_outcome(out, of_key[record.run_id], _of_run(words, record))
         if not runs:
             out.print("No run is like that.")
     return 0
 
 
-def _row(record: "RunRecord", counts: "dict[Status, int]", outcome: "Outcome | None") -> dict[str, Any]:
+def _row(
+    record: "RunRecord", counts: "dict[Status, int]", outcome: "Outcome | None", words: "Sequence[Word]"
+) -> dict[str, Any]:
     from importer.cli import screen
 
     row = screen.history_row(record, counts)
     if outcome is None:
         return row
     told = {"key": outcome.key, "status": outcome.status.value, "number": outcome.number, "message": outcome.message}
-    return {**row, "document": told}
+    decided = [{"said": _said(word), "by": word.by, "at": word.at} for word in _of_run(words, record)]
+    return {**row, "document": {**told, "decisions": decided}}
 
 
-def _tell_outcome(out: Any, outcome: "Outcome") -> None:
+def _of_run(words: "Sequence[Word]", record: "RunRecord") -> "list[Word]":
+    return [word for word in words if word.run_id == record.run_id]
+
+
+def _said(word: "Word") -> str:
+    return "accepted" if word.state == "accepted" else "not there"
+
+
+def _tell_outcome(out: Any, outcome: "Outcome", words: "Sequence[Word]") -> None:
     number = f" as {outcome.number}" if outcome.number else ""
     out.print(f"          {outcome.key}: {outcome.status}{number}. {outcome.message}".rstrip(), markup=False)
+    for word in words:
+        at = word.at[:16].replace("T", " ")
+        out.print(f"          Noted as {_said(word)} on {at} UTC, by {word.by}.", markup=False)
 
 
 @click.group()

@@ -5,6 +5,7 @@ import shlex
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Final
 
 import click
 
@@ -18,6 +19,8 @@ from importer.endpoints import Endpoint, creator, table
 from importer.errors import StartError, UsageError
 from importer.expect import number_of
 from importer.journal import Attempt, Journal
+from importer.journal.attempts import WITHDRAWN
+from importer.journal.words import latest
 from importer.lookup import Found, read_one
 from importer.model import Outcome, RunRecord, Status
 from importer.project import Project
@@ -25,6 +28,9 @@ from importer.resolve import Resolver, Settlement
 from importer.send import now_utc
 from importer.stop import Stop
 from importer.target import Target
+
+#: What an attempt is that was said not to be in Visma.
+_ABSENT: Final = (WITHDRAWN, "not_sent")
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +122,7 @@ def decide_key(
 ) -> int:
     """Settle one document by a person's word: in doubt, accepted, or changed."""
     with connected(chosen, project, screen.RunProgress(quiet=True), Stop()) as connection:
-        matter = _matter(journal, connection.target.company, key, endpoint)
+        matter = _matter(journal, connection.target.company, key, endpoint, taking_back=word.accepted)
         number = word.number or (_number(matter.attempt) if matter.attempt else None)
         if matter.changed and not number:
             number = matter.changed[1].number
@@ -130,17 +136,24 @@ def decide_key(
     return 0
 
 
-def _matter(journal: Journal, company: str, key: str, endpoint: str | None) -> _Matter:
+def _matter(journal: Journal, company: str, key: str, endpoint: str | None, *, taking_back: bool) -> _Matter:
     """Return the one document that a key stands for.
+
+    `taking_back` tells that it may be one which was said not to be there, as long as nothing was sent since.
 
     Raises: UsageError where it stands for none or for several.
     """
     found = []
+    ended = [one for one in latest(journal, company, ("rejected", *_ABSENT)) if one.key == key]
     for name in [creator(endpoint)] if endpoint else list(table()):
         live = [attempt for attempt in journal.live_attempts(company, name) if attempt.key == key]
         doubtful = [attempt for attempt in live if attempt.state != "accepted"]
         changed = _changed(journal, company, key, name)
-        newest = (doubtful or _refused(journal, company, key, name, live, changed) or live)[-1:]
+        own = [one for one in ended if one.endpoint == name] if changed is None else []
+        # refused with an error after which it may be there all the same
+        refused = [one for one in own if one.state == "rejected"]
+        absent = [one for one in own if one.state in _ABSENT] if taking_back else []
+        newest = (doubtful or refused or sorted([*live, *absent]))[-1:]
         same = tuple(each for each in doubtful[:-1] if each.fingerprint == newest[0].fingerprint)
         matter = _Matter(name, newest[0] if newest else None, changed, same)
         found += [matter] if matter.attempt or matter.changed else []
@@ -150,20 +163,6 @@ def _matter(journal: Journal, company: str, key: str, endpoint: str | None) -> _
         listed = ", ".join(sorted(matter.endpoint for matter in found))
         raise UsageError(f"{key!r} stands for several documents ({listed}). Say which: --endpoint NAME.")
     return found[0]
-
-
-def _refused(
-    journal: Journal,
-    company: str,
-    key: str,
-    endpoint: str,
-    live: Sequence[Attempt],
-    changed: tuple[RunRecord, Outcome] | None,
-) -> list[Attempt]:
-    """Return the attempts that were refused with an error after which the document may be there all the same."""
-    latest = {one.identity: one for one in journal.once_doubtful(company, endpoint) if one.key == key}
-    latest |= {one.identity: one for one in live}
-    return [one for one in latest.values() if one.state == "rejected"] if changed is None else []
 
 
 def _carry_out(journal: Journal, matter: _Matter, word: Word) -> None:

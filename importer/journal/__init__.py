@@ -12,6 +12,7 @@ group_commit  lets threads share a commit
 run_locks     lets other processes see that a run lives
 journal       all of it together
 numbers       which numbers were not yet held against Visma's own list
+words         what was said of documents after they were sent
 changes       what upserts came to, and what updates replaced
 copying       carries a journal as JSON lines, and examines one
 """
