@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final, NamedTuple
 
-from importer.endpoints import table
+from importer.endpoints import Endpoint, table
 from importer.expect import Expectation, can_be_searched
 from importer.model import Document, Past, Status, changed
 
@@ -196,11 +196,20 @@ def _held_by_error(document: Document, known: Known) -> Document:
     return _may_be_there(document, refused.past)
 
 
+def is_unseen(endpoint: Endpoint, key: str, identity: str, expect: str) -> bool:
+    """Tell whether no look-up shows what an attempt left that was refused with an error; then a person has to say."""
+    if endpoint.kind == "create":
+        return not can_be_searched(expect)
+    # an update by key alone may be repeated; of what has a proof the API tells (preflight.py)
+    return identity != key and endpoint.proof is None
+
+
 def _behind_error(document: Document, known: Known) -> Document:
     """Hold what cannot be repeated after an error of which no look-up shows whether it was carried out."""
     refused = known.refused.get(document.key or "")
-    # an update by key alone may be repeated; of what has a proof the API tells (preflight.py)
-    if refused is None or refused.past.identity == refused.past.key or table()[document.endpoint].proof:
+    if refused is None or not is_unseen(
+        table()[document.endpoint], refused.past.key, refused.past.identity, refused.expect
+    ):
         return document
     if refused.past.identity == document.identity:
         return _may_be_there(document, refused.past)

@@ -13,7 +13,7 @@ from importer.cli import screen
 from importer.cli.connection import Connection, connected, resolver_for
 from importer.cli.inputs import print_json
 from importer.cli.stream import printable, say
-from importer.decide import by_hand
+from importer.decide import by_hand, is_unseen
 from importer.doubts import BY_LOOKING, is_in_hand
 from importer.endpoints import Endpoint, creator, table
 from importer.errors import StartError, UsageError
@@ -31,6 +31,10 @@ from importer.target import Target
 
 #: What an attempt is that was said not to be in Visma.
 _ABSENT: Final = (WITHDRAWN, "not_sent")
+_REFUSED: Final = "rejected"
+_UNSEEN: Final = (
+    "It was refused with an error after which it may be in Visma all the same, and no look-up shows whether it is."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +53,8 @@ def resolve_all(
     """Look up everything in doubt; return 0 when nothing is left, else 5."""
     out = screen.console(error=as_json)
     with connected(chosen, project, screen.RunProgress(quiet=True), Stop()) as connection:
-        attempts = journal.doubtful(connection.target.company)
+        company = connection.target.company
+        attempts = [*journal.doubtful(company), *_held_after_error(journal, company)]
         resolver = _resolver(connection, journal, attempts, settle_after_s)
         done = [(attempt, _looked_up(journal, resolver, attempt)) for attempt in attempts]
     left = sum(settlement.status is Status.UNKNOWN for _, settlement in done)
@@ -63,12 +68,43 @@ def resolve_all(
     return 5 if left else 0
 
 
+def _held_after_error(journal: Journal, company: str) -> list[Attempt]:
+    """Return what was refused with an error after which it may be there all the same, and is held for that.
+
+    The others are looked for by the run that sends them again.
+    """
+    refused = latest(journal, company, (_REFUSED,))
+    seen: dict[str, list[str]] = {}
+    for one in refused:
+        if not _is_unseen(one):
+            seen.setdefault(one.endpoint, []).append(one.key)
+    # nothing may be left in the row by which it could be looked for
+    doubted = {
+        (name, key)
+        for name, keys in seen.items()
+        for endpoint in table().values()
+        if endpoint.creates.name == name
+        for key, (_, outcome) in journal.last_outcomes(company, endpoint.name, keys).items()
+        if outcome.status is Status.UNKNOWN
+    }
+    return [one for one in refused if _is_unseen(one) or (one.endpoint, one.key) in doubted]
+
+
+def _is_unseen(attempt: Attempt) -> bool:
+    return is_unseen(table()[attempt.endpoint], attempt.key, attempt.identity, attempt.expect)
+
+
 def _looked_up(journal: Journal, resolver: Resolver, attempt: Attempt) -> Settlement:
     """Look an attempt up and write down what was found, unless somebody else has it in hand or was faster."""
+    if attempt.state == _REFUSED and _is_unseen(attempt):
+        return Settlement(status=Status.UNKNOWN, message=_UNSEEN)
     if is_in_hand(journal, attempt):
         message = f"Run {attempt.run_id} still has it in hand. Resolve again when that run has ended."
         return Settlement(status=Status.UNKNOWN, message=message)
     found = resolver.settle(table()[attempt.endpoint], attempt)
+    if attempt.state == _REFUSED and found.status is Status.UNKNOWN:
+        # it stays what Visma said
+        return found
     if journal.decide(attempt, found.status.value, found.message, now_utc(), number=found.number, by=BY_LOOKING):
         return found
     return Settlement(status=Status.UNKNOWN, message="Somebody else settled it meanwhile. Resolve again to see how.")
@@ -144,14 +180,14 @@ def _matter(journal: Journal, company: str, key: str, endpoint: str | None, *, t
     Raises: UsageError where it stands for none or for several.
     """
     found = []
-    ended = [one for one in latest(journal, company, ("rejected", *_ABSENT)) if one.key == key]
+    ended = [one for one in latest(journal, company, (_REFUSED, *_ABSENT)) if one.key == key]
     for name in [creator(endpoint)] if endpoint else list(table()):
         live = [attempt for attempt in journal.live_attempts(company, name) if attempt.key == key]
         doubtful = [attempt for attempt in live if attempt.state != "accepted"]
         changed = _changed(journal, company, key, name)
         own = [one for one in ended if one.endpoint == name] if changed is None else []
         # refused with an error after which it may be there all the same
-        refused = [one for one in own if one.state == "rejected"]
+        refused = [one for one in own if one.state == _REFUSED]
         absent = [one for one in own if one.state in _ABSENT] if taking_back else []
         newest = (doubtful or refused or sorted([*live, *absent]))[-1:]
         same = tuple(each for each in doubtful[:-1] if each.fingerprint == newest[0].fingerprint)
