@@ -128,15 +128,22 @@ def _prepared(mapping: Mapping, document: Document, found: Found | str | None) -
         return replace(document, status=Status.REJECTED, message=message, number=None)
     if isinstance(found, str):
         return unread(document, found)
-    if mapping.refuse_changed:
-        document = replace(document, etag=found.etag)
-    if not mapping.compare:
+    if mapping.compare:
+        rest = without_unchanged(fields_of(mapping.endpoint.name), parsed(document.body), found.data)
+        if unchanged(rest):
+            message = "It is like this in Visma already; nothing was sent."
+            return replace(document, status=Status.ALREADY_ACCEPTED, message=message, number=key)
+        document = replace(document, body=write_json(rest).encode())
+    if not mapping.refuse_changed:
         return document
-    rest = without_unchanged(fields_of(mapping.endpoint.name), parsed(document.body), found.data)
-    if unchanged(rest):
-        message = "It is like this in Visma already; nothing was sent."
-        return replace(document, status=Status.ALREADY_ACCEPTED, message=message, number=key)
-    return replace(document, body=write_json(rest).encode())
+    if not found.etag:
+        message = (
+            f"Visma gives {mapping.endpoint.resource} {key!r} no version (neither an ETag nor a timeStamp), so that a "
+            "change by somebody else could not be told, and the mapping refuses to overwrite one. Nothing was sent. "
+            "Change it in Visma, or say if_changed: overwrite."
+        )
+        return replace(document, status=Status.REJECTED, message=message, number=key)
+    return replace(document, etag=found.etag)
 
 
 def unread(document: Document, why: str) -> Document:

@@ -1,5 +1,6 @@
 """What an answer to an update has to hold to confirm it."""
 
+import json
 import re
 from pathlib import Path
 
@@ -50,3 +51,42 @@ def test_a_200_confirms_an_update_only_with_nothing_or_the_document_in_its_body(
         if status == "unknown":
             assert office.run(CUSTOMER, HEADERS, ("10001", "C", None, None))[:2] == (5, ["not_sent"])
             assert office.run(CUSTOMER, HEADERS, ("10001", "B", None, None))[:2] == (0, ["accepted"])
+
+
+class Customer(RawServer):
+    """Read out one customer, with the headers that are given, and take changes of it."""
+
+    def __init__(self, held: bytes, headers: dict[str, str]) -> None:
+        super().__init__(lambda _nth, _request: http(204))
+        self._held = http(200, held, **headers)
+
+    def _reply(self, request: bytes) -> bytes:
+        return self._held if request.startswith(b"GET /v1/customer/10001") else super()._reply(request)
+
+
+@pytest.mark.parametrize(
+    ("version", "headers", "tag"),
+    [
+        ({}, {}, None),
+        ({"timeStamp": ""}, {"ETag": '""'}, None),
+        ({"timeStamp": "AAAAAE0YIiI="}, {}, '"AAAAAE0YIiI="'),
+        ({}, {"ETag": '"AAAAAE0YIiI="'}, '"AAAAAE0YIiI="'),
+    ],
+)
+@pytest.mark.parametrize("more", ["", "compare: true\n"])
+def test_what_has_no_version_is_not_overwritten_where_the_mapping_refuses_to(
+    tmp_path: Path, version: dict[str, str], headers: dict[str, str], tag: str | None, more: str
+) -> None:
+    """Nothing goes out without the guard that was asked for, and the row says how it can; the same needs no guard."""
+    held = json.dumps({"number": "10001", "name": "A", **version}).encode()
+    with serve(tmp_path) as office, Customer(held, headers) as raw:
+        aim(office, raw.base_url)
+        mapping = CUSTOMER + "if_changed: refuse\n" + more
+        same = office.run(mapping, HEADERS, ("10001", "A", None, None)) if more else None
+        code, statuses, (message,) = office.run(mapping, HEADERS, ("10001", "B", None, None))
+
+    tags = [tag for request in raw.requests for tag in re.findall(r"(?im)^if-match: *(.*?)\r$", request.decode())]
+    assert same is None or same[:2] == (0, ["already_accepted"])
+    assert (code, statuses, tags) == ((0, ["accepted"], [tag]) if tag else (4, ["rejected"], []))
+    assert len(raw.requests) == len(tags)
+    assert ("10001" in message and "no version" in message and "if_changed: overwrite" in message) is (tag is None)
