@@ -148,6 +148,47 @@ def test_a_mapping_or_workbook_that_is_broken_names_its_own_file(local: Mover) -
     refused(local, "invoices.xlsx")
 
 
+def test_what_is_wrong_in_the_mappings_of_all_steps_is_told_at_once(local: Mover) -> None:
+    """Each where it stands, in the order of the steps; a step whose mapping is wrong is no unknown name for others."""
+    customers = CUSTOMERS.replace("name: customers", "name: people").replace("name: Name", "nmae: Name")
+    local.write("customers.yaml", customers)
+    wrong = INVOICES.replace("document: customers", "document: people")
+    local.write("invoices.yaml", wrong.replace("quantity: Qty", "quantty: Qty"))
+    refused(local, "customers.yaml:7:3", "nmae", "invoices.yaml:", "quantty", "2 mistakes")
+    local.write("invoices.yaml", wrong)
+    refused(local, "customers.yaml:7:3")
+    assert "mistakes" not in local.run("migration.yaml").err
+
+
+def test_a_mapping_whose_name_cannot_be_read_hides_no_mistake_and_makes_none(local: Mover) -> None:
+    """Its file is no YAML, so that nobody knows what it is called: what is wrong in the others is told all the same."""
+    local.write("customers.yaml", CUSTOMERS.replace("name: customers", "name: [people"))
+    wrong = INVOICES.replace("document: customers", "document: people")
+    local.write("invoices.yaml", wrong.replace("quantity: Qty", "quantty: Qty"))
+    refused(local, "customers.yaml:", "invoices.yaml:", "quantty", "2 mistakes")
+    local.write("invoices.yaml", wrong)
+    refused(local, "customers.yaml:")
+    assert "people" not in local.run("migration.yaml").err.replace("name: [people", "")
+
+
+def test_one_mapping_of_two_steps_tells_its_mistakes_once(local: Mover) -> None:
+    """Each step has a workbook of its own."""
+    local.write("customers.yaml", CUSTOMERS.replace("name: Name", "nmae: Name"))
+    twice = "steps:\n  - {name: a, mapping: customers.yaml}\n  - {name: b, mapping: customers.yaml}\n"
+    local.write("migration.yaml", MIGRATION.replace("steps:\n", twice))
+
+    assert local.run("migration.yaml").err.count("nmae: Name") == 1
+
+
+def test_a_wrong_mapping_is_told_before_a_later_workbook_that_is_missing(local: Mover) -> None:
+    """And the other way round, in the order of the steps."""
+    local.write("customers.yaml", CUSTOMERS.replace("name: Name", "nmae: Name"))
+    (local.project / "invoices.xlsx").unlink()
+    refused(local, "customers.yaml", "nmae")
+    local.write("customers.yaml", CUSTOMERS)
+    refused(local, "invoices.xlsx")
+
+
 def test_paths_start_from_the_migration_and_its_project_is_where_it_lies(local: Mover) -> None:
     """Run from another folder it reads the same files and keeps the same journal; its name is the file's."""
     for name in ("customers.yaml", "invoices.yaml"):

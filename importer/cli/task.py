@@ -9,7 +9,7 @@ from importer.allowance import Allowed
 from importer.cli.inputs import Input, keep_workbook, pairs, read_input
 from importer.errors import MappingError, UsageError, WorkbookError
 from importer.mapping import Mapping
-from importer.mapping_file import name_of
+from importer.mapping_file import name_of, read_mapping
 from importer.migration import Migration, is_migration, read_migration
 from importer.migration import Step as Declared
 from importer.model import Reference, Status
@@ -161,19 +161,35 @@ def referred(task: Task, journal: "Journal | None", company: str) -> Task:
 
 
 def _steps(migration: Migration, project: Project, given: dict[str, str], only: str | None) -> tuple[Step, ...]:
+    """Read the mappings and workbooks of all steps.
+
+    Raises: MappingError holding every fault of all mappings; UsageError, WorkbookError.
+    """
     steps: list[Step] = []
     endpoints: dict[str, str] = {}
-    used: set[str] = set()
+    faults: list[object] = []
+    names = [_name_of(declared) for declared in migration.steps]
     for place, declared in enumerate(migration.steps):
-        read = _read(migration, project, declared, given, endpoints)
-        name = declared.name or read.mapping.name
-        _refuse_later(read.mapping, {name, *map(_name_of, migration.steps[place + 1 :])} - set(endpoints))
-        if name in endpoints:
-            fault = migration.source.fault(declared.place, f"Two steps are named {name!r}.", hint="Give each a name.")
-            raise MappingError(str(fault), (fault,))
-        endpoints[name] = read.mapping.endpoint.name
-        used |= set(read.mapping.parameters)
-        steps.append(Step(name=name, given=read, declared=declared))
+        try:
+            if None in names[:place]:
+                # what refers to that step cannot be told from what refers to none
+                read_mapping(declared.mapping)
+                continue
+            step = _step(migration, project, declared, given, endpoints, set(names[place:]) - set(endpoints))
+        except MappingError as error:
+            faults += error.errors
+            endpoints.setdefault(names[place] or "", "")
+        except (UsageError, WorkbookError):
+            if not faults:
+                raise
+        else:
+            endpoints[step.name] = step.given.mapping.endpoint.name
+            steps.append(step)
+    if faults:
+        # two steps may have one mapping
+        once = tuple(dict.fromkeys(faults))
+        raise MappingError("\n".join(map(str, once)), once)
+    used = {name for step in steps for name in step.given.mapping.parameters}
     for name in sorted(set(given) - used):
         hint = did_you_mean(name, sorted(used))
         raise UsageError(f"No mapping of the migration declares a parameter {name!r}. {hint}".rstrip())
@@ -182,13 +198,37 @@ def _steps(migration: Migration, project: Project, given: dict[str, str], only: 
     return tuple(step for step in steps if only in {None, step.name})
 
 
-def _name_of(declared: Declared) -> str:
-    """Return the name of a step, as far as it can be known before its mapping is read."""
-    data = {} if declared.name else load(declared.mapping).data
+def _step(
+    migration: Migration,
+    project: Project,
+    declared: Declared,
+    given: dict[str, str],
+    endpoints: dict[str, str],
+    later: Set[str | None],
+) -> Step:
+    """Read one step; `endpoints` are those of the steps before it by name, `later` the names from it on.
+
+    Raises: UsageError, MappingError, WorkbookError.
+    """
+    read = _read(migration, project, declared, given, endpoints)
+    name = declared.name or read.mapping.name
+    _refuse_later(read.mapping, later)
+    if name in endpoints:
+        fault = migration.source.fault(declared.place, f"Two steps are named {name!r}.", hint="Give each a name.")
+        raise MappingError(str(fault), (fault,))
+    return Step(name=name, given=read, declared=declared)
+
+
+def _name_of(declared: Declared) -> str | None:
+    """Return the name of a step, as far as it can be known before its mapping is read; None where it cannot."""
+    try:
+        data = {} if declared.name else load(declared.mapping).data
+    except MappingError:
+        return None
     return declared.name or name_of(declared.mapping, data if isinstance(data, dict) else {})
 
 
-def _refuse_later(mapping: Mapping, later: Set[str]) -> None:
+def _refuse_later(mapping: Mapping, later: Set[str | None]) -> None:
     """Refuse what refers to a step that has not run by then, unless an earlier run may have made it.
 
     Raises: MappingError at the place of each.
