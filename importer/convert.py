@@ -17,7 +17,7 @@ from importer.mapping import Mapping, Referred, Rule
 from importer.model import ABSENT, CellValue, Fault, FieldValue, Problem, Reference, Row
 from importer.remembered import Columns, Flat, by_cell
 from importer.rules import check_key
-from importer.values import Options, clean, convert, shown
+from importer.values import Options, clean, convert, displayed, shown
 from importer.workbook import Sheet
 from importer.yamlfile import Step
 
@@ -31,6 +31,10 @@ _DAY: Final = re.compile(r"\d{1,4}([-./ ]+)\d{1,2}\1\d{1,4}\.?")
 _DATE: Final = Options(field=Field(name="period", description="", kind=Kind.DATE), kind=Kind.DATE)
 _MONTH_FIRST: Final = re.compile(r"(?P<m>\d\d)(?P<y>\d{4})")
 _YEARS: Final = range(1900, 2101)
+#: What a number in a text field is told as.
+_NO_TEXT: Final = frozenset({"number_in_text", "not_displayable"})
+#: A template that is the value of one cell as it is.
+_ONE_CELL: Final = re.compile(r"\s*\{\{[-+]?\s*row\s*(\.\s*\w+|\[\s*('[^']*'|\"[^\"]*\")\s*\])\s*[-+]?\}\}\s*")
 #: How many keys are remembered.
 _REMEMBERED: Final = 20_000
 _PERIODS_A_YEAR: Final = range(1, 14)
@@ -219,7 +223,8 @@ class Converter:
         value = self._source(rule, row)
         result = convert(value, rule.options, self.mapping.workbook.locale, self._format(rule, row, value))
         if isinstance(result, Fault):
-            return _Found(rule, ABSENT, filled=True, problems=(self._problem(result, row, rule.headers),))
+            fault = _of_template(rule, value, result) if isinstance(value, Decimal) else result
+            return _Found(rule, ABSENT, filled=True, problems=(self._problem(fault, row, rule.headers),))
         if result is not ABSENT:
             return _Found(rule, result, filled=True)
         return self._blank(rule, row, required=required)
@@ -308,6 +313,19 @@ class Converter:
             code=fault.code,
             message=fault.message,
         )
+
+
+def _of_template(rule: Rule, number: Decimal, fault: Fault) -> Fault:
+    """Return the fault of a number in a text field; where a template reckoned it out, no cell is to be corrected."""
+    if fault.code not in _NO_TEXT or rule.template is None or _ONE_CELL.fullmatch(rule.template.source):
+        return fault
+    options = "Say in the mapping as: displayed (its digits) or pad: N (filled up with zeros to N digits), or write"
+    message = (
+        f"The template gives the number {fault.shown}, but the field takes text. "
+        f"{'Write' if displayed(number, None) is None else options} it as text in the template: {{{{ (...) ~ '' }}}}, "
+        "its expression between the brackets."
+    )
+    return replace(fault, message=message)
 
 
 def _entry(target: tuple[Step, ...]) -> tuple[Step, ...]:

@@ -418,3 +418,49 @@ def test_as_displayed_shows_the_one_cell_of_a_template(plan_of: PlanOf) -> None:
     (document,) = plan_of(mapping, [["No", "Cust"], ["1", 123]], formats=ZEROS).documents
 
     assert document.body == b'{"name": {"value": "00123"}}'
+
+
+@pytest.mark.parametrize("options", ["", ", as: displayed"])
+@pytest.mark.parametrize(
+    ("expression", "digits", "text"),
+    [
+        ("row['Qty'] + 1", "3.5", "3.5"),
+        ("row['Qty'] * 2 - 8", "-3.0", "-3.0"),
+        ("row.Qty * 2 | round if row.Qty else 0", "5", "5.0"),
+        ("row['Qty'] * 2", "5", "5.0"),
+    ],
+)
+def test_a_number_that_a_template_gives_to_a_text_field_names_what_makes_it_text(
+    plan_of: PlanOf, expression: str, digits: str, text: str, options: str
+) -> None:
+    """No cell is to be formatted as text for it; each remedy that the problem names gives the text."""
+
+    def planned(template: str, more: str) -> Any:
+        mapping = f'{CUSTOMER}fields: {{name: {{template: "{{{{ {template} }}}}"{more}}}}}\n'
+        return plan_of(mapping, [["No", "Qty"], ["1", 2.5]])
+
+    def body(value: str) -> bytes:
+        return f'{{"name": {{"value": "{value}"}}}}'.encode()
+
+    whole = digits == "5"
+    if whole and options:
+        assert planned(expression, options).documents[0].body == body(digits)
+        return
+    (found,) = planned(expression, options).problems
+    assert (found.row, found.value) == (2, digits)
+    assert f"The template gives the number {digits}, but the field takes text" in found.message
+    assert "{{ (...) ~ '' }}" in found.message
+    assert "Format the column" not in found.message
+    assert ("as: displayed" in found.message and "pad: N" in found.message) is whole
+    assert planned(f"({expression}) ~ ''", "").documents[0].body == body(text)
+    if whole:
+        assert planned(expression, ", pad: 3").documents[0].body == body("005")
+
+
+@pytest.mark.parametrize("template", ["row['Qty']", "row.Qty", ' row[\\"Qty\\"] '])
+def test_a_template_that_is_one_cell_is_told_as_that_cell(plan_of: PlanOf, template: str) -> None:
+    """Its zeros may be lost in Excel, whoever takes it from there."""
+    mapping = f'{CUSTOMER}fields: {{name: {{template: "{{{{{template}}}}}"}}}}\n'
+    (found,) = plan_of(mapping, [["No", "Qty"], ["1", 2]]).problems
+
+    assert "Excel holds this cell as a number" in found.message
