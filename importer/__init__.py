@@ -12,7 +12,7 @@ Imports run one way down this list of floors; tests/test_floors.py proves it:
     1  endpoints, fields, jsontext, yamlfile, locales, formats, sandbox, grouping, atomic_file, allowance
     2  values, rules, cells, schemacheck, compare, catalogue, expect, request_schema, mapping_advice
     3  literals, expression, workbook, target, causes, replaced
-    4  mapping, mapping_schema, project, api
+    4  mapping, mapping_schema, project, api, misread
     5  mapping_file, convert, remembered, template, journal, blank_mark, mapped_columns
     6  findings, decide, oddities, documents, outline, filling, computing, bodies, references, migration
     7  plan, lookup, forecast, memory, saved_plan

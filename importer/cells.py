@@ -1,4 +1,4 @@
-"""What templates of a mapping see of the cells of a row, and how they read a number from a text.
+"""What templates of a mapping see of the cells of a row, which they name, and how they read a number from a text.
 
 The text of a cell is never taken for a number by Python's rules: where a template reckons or compares with one, it says
 `|decimal`, which reads it in the workbook's locale as a field would.
@@ -9,16 +9,20 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import Any, Final
 
+from jinja2 import nodes
+
 from importer.formats import zeros
 from importer.jsontext import plain
 from importer.locales import BOOLEAN_WORDS, Locale, parse_number
-from importer.model import Fault, Reference
+from importer.model import CellValue, Fault, Reference
 
 _LIKE_A_NUMBER: Final = re.compile("[-+]?[0-9](?:[0-9.,' \u00a0\u2009\u202f]*[0-9])?")
 #: A number as a mapping writes it.
 _TYPED: Final = re.compile(r"\s*[-+]?[0-9]+(\.[0-9]+)?\s*")
 _NOTHING: Final = re.compile(r"[-+]?0+([.,]0*)?")
 _WORDS: Final = {word: truth for words in BOOLEAN_WORDS.values() for word, truth in words.items()}
+#: What people tick a row with, beside words.
+_YES: Final = frozenset({"1", "x"})
 
 
 class CellError(Exception):
@@ -74,6 +78,15 @@ class CellText(str):
         return CellError(Fault("template", str(self), message, self.header), self.row)
 
 
+class SaysNo(CellText):
+    """Be the text of a cell that says no, and count as no where a template asks whether it is true."""
+
+    __slots__ = ()
+
+    def __bool__(self) -> bool:
+        return False
+
+
 class ShownNumber(Decimal):
     """Be a number that is shown with zeros before it: it can be reckoned with, and is a problem once it is text."""
 
@@ -120,6 +133,13 @@ def like_a_number(text: str) -> bool:
 def says_no(text: str) -> bool:
     """Tell whether a text means no, in any language, or nothing."""
     return _WORDS.get(text.casefold()) is False or _NOTHING.fullmatch(text) is not None
+
+
+def yes_or_no(cell: CellValue) -> bool:
+    """Tell whether a cell may stand in a column that holds nothing but yes and no."""
+    if isinstance(cell, str):
+        return cell.casefold() in _WORDS or cell.casefold() in _YES or _NOTHING.fullmatch(cell) is not None
+    return cell is None or isinstance(cell, bool) or (isinstance(cell, Decimal) and cell in {0, 1})
 
 
 def to_decimal(where: Locale | None, value: Any) -> Decimal:
@@ -171,3 +191,45 @@ def _computed(text: str, where: Locale | None) -> Decimal | Fault:
         f"{text!r} can be read in two ways: {typed} as a mapping writes numbers, {local} in {where.name}. Read the "
         "cell itself with row['...']|decimal, which is sure.",
     )
+
+
+def names_in(tree: nodes.Template) -> tuple[frozenset[str], frozenset[str]]:
+    """Return the headers and the parameters that it names."""
+    found: dict[str, set[str]] = {"row": set(), "param": set()}
+    for node in tree.find_all((nodes.Getitem, nodes.Getattr)):
+        owner, name = _member(node)
+        if owner in found and name is not None:
+            found[owner].add(name)
+    return frozenset(found["row"]), frozenset(found["param"])
+
+
+def _member(node: nodes.Node | None) -> tuple[str, str | None]:
+    """Return owner and name of what is written owner['name'] or owner.name; the name is None of anything else."""
+    owner: Any = getattr(node, "node", None)
+    if not isinstance(owner, nodes.Name):
+        return "", None
+    if isinstance(node, nodes.Getattr):
+        return owner.name, node.attr
+    if isinstance(node, nodes.Getitem) and isinstance(node.arg, nodes.Const):
+        return owner.name, str(node.arg.value)
+    return owner.name, None
+
+
+def asked_in(tree: nodes.Template) -> frozenset[str]:
+    """Return the headers of the cells that by themselves are a condition.
+
+    `row['A'] or 'B'` is none where its value is wanted: it fills in for a blank.
+    """
+    choices = tree.find_all((nodes.If, nodes.CondExpr, nodes.For))
+    conditions: list[Any] = [getattr(node, "test", None) for node in choices]
+    conditions += [node.node for node in tree.find_all(nodes.Not)]
+    conditions += [node.left for node in tree.find_all(nodes.And)]
+    found: set[str] = set()
+    while conditions:
+        node = conditions.pop()
+        if isinstance(node, nodes.And | nodes.Or):
+            conditions += [node.left, node.right]
+        owner, name = _member(node)
+        if owner == "row" and name is not None:
+            found.add(name)
+    return frozenset(found)

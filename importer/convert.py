@@ -14,6 +14,7 @@ from importer.expression import row_view
 from importer.fields import Field, Kind
 from importer.jsontext import plain
 from importer.mapping import Mapping, Referred, Rule
+from importer.misread import Misread
 from importer.model import ABSENT, CellValue, Fault, FieldValue, Problem, Reference, Row
 from importer.remembered import Columns, Flat, by_cell
 from importer.rules import check_key
@@ -144,7 +145,8 @@ class Converter:
         where = self.mapping.where
         if where is None:
             return True
-        value = where.evaluate(self._view(row, blank_is_text=True), self.param)
+        view = self._view(row, blank_is_text=True)
+        value = where.evaluate(view, self.param)
         if isinstance(value, Fault):
             return self._problem(value, row, where.headers)
         if isinstance(value, str) and says_no(value):
@@ -154,7 +156,15 @@ class Converter:
                 f"the mapping: row[{name!r}] != {value!r} leaves the row out."
             )
             return self._problem(Fault("not_a_boolean", value, message), row, where.headers)
+        if where.asked:
+            fault = self.misread.fault("'where'", where, row, view, bool(value))
+            return bool(value) if fault is None else self._problem(fault, row, where.headers)
         return bool(value)
+
+    @cached_property
+    def misread(self) -> Misread:
+        """Return what looks for texts that say no and are taken for a yes."""
+        return Misread(self.sheet, self.param)
 
     def values(self, row: Row) -> RowValues:
         """Return everything one row gives."""
@@ -261,7 +271,12 @@ class Converter:
             return self._cell(row, rule.column)
         if rule.template is None:
             return None
-        return rule.template.evaluate(self._view(row, blank_is_text=False), self.param)
+        view = self._view(row, blank_is_text=False)
+        value = rule.template.evaluate(view, self.param)
+        if rule.template.asked:
+            name = f"The template of {rule.name or 'key'}"
+            self.misread.keep(name, rule.template, row, view, value)
+        return value
 
     def _view(self, row: Row, *, blank_is_text: bool) -> Dictionary[str, Any]:
         return row_view(self.sheet.headers, row.cells, blank_is_text=blank_is_text, formats=row.formats)

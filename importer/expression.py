@@ -31,7 +31,18 @@ from jinja2.lexer import Token, TokenStream
 from jinja2.meta import find_undeclared_variables
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-from importer.cells import CellError, CellText, like_a_number, shown_number, to_decimal, to_whole
+from importer.cells import (
+    CellError,
+    CellText,
+    SaysNo,
+    asked_in,
+    like_a_number,
+    names_in,
+    says_no,
+    shown_number,
+    to_decimal,
+    to_whole,
+)
 from importer.locales import Locale
 from importer.model import CellValue, Fault
 from importer.values import clean, exact, written
@@ -239,6 +250,8 @@ class Expression:
     #: True where the whole is one {{ expression }}, whose value keeps its type
     typed: bool
     _run: TemplateExpression | Template
+    #: headers of cells that by themselves are a condition, as in `row['Send'] and ...`
+    asked: frozenset[str] = frozenset()
 
     def evaluate(self, row: Dictionary[str, Any], param: Dictionary[str, Any]) -> CellValue | Fault:
         """Return the value for one row (made by `row_view`), or the fault that names what went wrong."""
@@ -259,6 +272,26 @@ class Expression:
                 f"The template {self.source!r} failed here: {reason_of(error)}. Correct the cell or the template.",
             )
         return _cell(value, self.source)
+
+    def misread(self, row: Dictionary[str, Any], param: Dictionary[str, Any], value: object) -> str | None:
+        """Return the header of a cell that says no and was taken for a yes, so that `value` came out; None without one.
+
+        To Jinja any text that is not blank is true.
+        """
+        cells: Any = row
+        for header in sorted(self.asked & set(cells)):
+            cell = dict.get(cells, header)
+            if type(cell) is not str or cell == value or not says_no(cell):
+                continue
+            cells[header] = SaysNo(cell, header, cells.number)
+            other = self.evaluate(row, param)
+            cells[header] = cell
+            if isinstance(value, bool):
+                # the text itself came out, which says no
+                other = bool(other) and other != cell
+            if other != value:
+                return header
+        return None
 
 
 def row_view(
@@ -311,8 +344,8 @@ def compile_expression(source: str, where: Locale | None = None, *, number: bool
         raise ValueError(f"The template {source!r} is not valid: {reason}.") from None
     except (RecursionError, TypeError, AssertionError) as error:
         raise ValueError(f"The template {source!r} cannot be used: {error}.") from None
-    headers, params = _names(tree)
-    return Expression(source, headers, params, frozenset(unknown), inner is not None, run)
+    headers, params = names_in(tree)
+    return Expression(source, headers, params, frozenset(unknown), inner is not None, run, asked_in(tree))
 
 
 def _single(tree: nodes.Template, source: str) -> str | None:
@@ -322,18 +355,6 @@ def _single(tree: nodes.Template, source: str) -> str | None:
         if match and not isinstance(tree.body[0].nodes[0], nodes.TemplateData):
             return match[1].strip()
     return None
-
-
-def _names(tree: nodes.Template) -> tuple[frozenset[str], frozenset[str]]:
-    found: dict[str, set[str]] = {"row": set(), "param": set()}
-    for node in tree.find_all((nodes.Getitem, nodes.Getattr)):
-        owner: Any = getattr(node, "node", None)
-        if isinstance(owner, nodes.Name) and owner.name in found:
-            if isinstance(node, nodes.Getattr):
-                found[owner.name].add(node.attr)
-            elif isinstance(node, nodes.Getitem) and isinstance(node.arg, nodes.Const):
-                found[owner.name].add(str(node.arg.value))
-    return frozenset(found["row"]), frozenset(found["param"])
 
 
 def reason_of(error: BaseException) -> str:

@@ -56,6 +56,7 @@ TITLES: Final[Dictionary[str, str]] = {
     "duration": "Duration",
     "cell_type": "Content that no field takes",
     "not_a_boolean": "Neither yes nor no",
+    "text_says_no": "Text that says no taken for a yes",
     "not_a_period": "Not a period",
     "not_in_map": "Not in the code list",
     "not_allowed": "Not an allowed value",

@@ -16,6 +16,7 @@ from importer.expect import Expectation, below_nothing
 from importer.fields import Kind
 from importer.findings import row_list
 from importer.mapping import Mapping, Rule
+from importer.misread import Misread
 from importer.model import Document, Problem, Status
 from importer.workbook import Sheet
 
@@ -166,6 +167,21 @@ def below_zero(mapping: Mapping, sheet: Sheet, documents: Iterable[Document]) ->
             )
             found.append(problem)
     return found
+
+
+def texts_taken_for_yes(sheet: Sheet, misread: Misread) -> list[Problem]:
+    """Warn of texts that say no and decided as a yes what came out of a template."""
+    return [
+        Problem(
+            sheet=sheet.name,
+            row=rows[0],
+            column=fault.column,
+            value=fault.shown,
+            code=fault.code,
+            message=f"{fault.message} So it is in {row_list(rows)}.",
+        )
+        for fault, rows in misread.kept.items()
+    ]
 
 
 #: Letters that are easily taken for a digit, each where a digit stands beside it.

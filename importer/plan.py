@@ -32,7 +32,7 @@ from importer.findings import (
 from importer.grouping import Cause, causes
 from importer.mapping import Mapping, Rule
 from importer.model import Document, Fault, FieldValue, Problem, Reference, Row, Status, Total
-from importer.oddities import Watch, below_zero, file_notes, hidden_rows_used, near_equal_keys
+from importer.oddities import Watch, below_zero, file_notes, hidden_rows_used, near_equal_keys, texts_taken_for_yes
 from importer.template import Rendered
 from importer.workbook import Sheet
 
@@ -190,6 +190,7 @@ class _Maker:
             *mixed_lines(self.mapping, self.sheet, chosen),
             *near_equal_keys(self.sheet, chosen),
             *below_zero(self.mapping, self.sheet, chosen),
+            *texts_taken_for_yes(self.sheet, self.converter.misread),
             *self.watch.warnings(today),
         )
 

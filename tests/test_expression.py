@@ -311,6 +311,80 @@ def test_where_asks_what_a_text_means_that_says_no(plan_of: PlanOf, text: str) -
     assert compared.documents[0].status is Status.FILTERED
 
 
+SENDS = [["No", "Send", "Sum"], ["1", "{}", "5"], ["2", "Ja", "5"], ["3", None, "5"], ["4", "Ja", "5"]]
+
+
+def sends(text: str) -> list[list[Any]]:
+    return [[text if cell == "{}" else cell for cell in row] for row in SENDS]
+
+
+@pytest.mark.parametrize("text", ["FALSE", "NO", "nei", "0"])
+@pytest.mark.parametrize(
+    "where",
+    [
+        "row['Send'] and row['Sum'] == '5'",
+        "row.Send and row['Sum'] == '5'",
+        "row['Sum'] == '5' and (row['Send'] or row['Sum'] == '6') and true",
+        "not row['Send']",
+        "true if row['Send'] else false",
+    ],
+)
+def test_a_text_that_says_no_and_lets_a_row_through_by_itself_is_a_problem(
+    plan_of: PlanOf, text: str, where: str
+) -> None:
+    """In a column of yes and no a condition that asks for the cell alone would do the opposite of what it says."""
+    plan = plan_of(f'{CUSTOMER}where: "{{{{ {where} }}}}"\nfields: {{name: No}}\n', sends(text))
+    (found,) = plan.problems
+
+    assert (found.row, found.column, found.value, found.code) == (2, "Send", text, "text_says_no")
+    assert f"row['Send'] != '{text}'" in found.message
+
+
+@pytest.mark.parametrize(
+    "where",
+    [
+        "row['Send'] != 'nei' and row['Sum'] == '5'",
+        "row['Send'] and row['Send'] != 'nei'",
+        "row['Send'] and row['Sum'] == '6'",
+        "(row['Send'] or 'Ja') == 'Ja'",
+        "(row['Send'] or 'nei') == 'nei'",
+    ],
+)
+def test_a_text_that_says_no_is_no_problem_where_it_decides_nothing(plan_of: PlanOf, where: str) -> None:
+    """What is compared, or left out for another reason, is as the mapping says."""
+    plan = plan_of(f'{CUSTOMER}where: "{{{{ {where} }}}}"\nfields: {{name: No}}\n', sends("nei"))
+
+    assert plan.problems == ()
+    assert not [warning for warning in plan.warnings if warning.code == "text_says_no"]
+
+
+def test_a_column_of_more_than_yes_and_no_is_only_asked_about(plan_of: PlanOf) -> None:
+    """NO is Norway among countries, and 0 an amount among amounts: the row goes out, with a warning."""
+    rows = [["No", "Country"], ["1", "NO"], ["2", "SE"], ["3", "NO"], ["4", None]]
+    mapping = f"{CUSTOMER}where: \"{{{{ row['Country'] and row['No'] != '9' }}}}\"\nfields: {{name: No}}\n"
+    plan = plan_of(mapping, rows)
+    (found,) = [warning for warning in plan.warnings if warning.code == "text_says_no"]
+
+    assert plan.problems == ()
+    assert [document.status for document in plan.documents] == [None, None, None, Status.FILTERED]
+    assert (found.row, found.column, found.value) == (2, "Country", "NO")
+    assert "rows 2, 4." in found.message
+
+
+def test_a_field_that_a_text_decides_as_a_yes_that_says_no_is_a_warning(plan_of: PlanOf) -> None:
+    """What the template makes of the cell may be meant; what merely hands the cell on is not odd."""
+    rows = [["No", "Credit"], ["1", "Nei"], ["2", "Ja"], ["3", None]]
+    chosen = plan_of(f"{CUSTOMER}fields: {{name: {{template: \"{{{{ 'C' if row['Credit'] else 'D' }}}}\"}}}}\n", rows)
+    handed = plan_of(
+        f"{CUSTOMER}fields: {{name: {{template: \"{{{{ row['Credit'] if row['Credit'] else 'Ja' }}}}\"}}}}\n", rows
+    )
+    (found,) = [warning for warning in chosen.warnings if warning.code == "text_says_no"]
+
+    assert (found.row, found.column, found.value) == (2, "Credit", "Nei")
+    assert "The template of name" in found.message
+    assert not [warning for warning in handed.warnings if warning.code == "text_says_no"]
+
+
 def test_a_number_field_tells_the_cell_whose_text_holds_no_number(plan_of: PlanOf) -> None:
     """The problem stands at the cell, though the template looks at several; a field and a template agree."""
     head = "version: 1\nendpoint: customer.create\nworkbook: {locale: da-DK}\nkey: No\nfields: {name: No, creditLimit: "
