@@ -14,7 +14,7 @@ Imports run one way down this list of floors; tests/test_floors.py proves it:
     3  literals, expression, workbook, target, causes, replaced
     4  mapping, mapping_schema, project, api, misread
     5  mapping_file, convert, remembered, template, journal, blank_mark, mapped_columns
-    6  findings, decide, oddities, documents, outline, filling, computing, bodies, references, migration
+    6  findings, decide, oddities, currencies, documents, outline, filling, computing, bodies, references, migration
     7  plan, lookup, forecast, memory, saved_plan
     8  sequence, search, background, lanes, slots, stop_rules, report, fetch, doctor, fetch_files
     8  kept_plan, drafting, blank, mapping_tests

@@ -78,6 +78,7 @@ TITLES: Final[Dictionary[str, str]] = {
     "needed_field": "Field that Visma needs",
     "odd_date": "Odd date",
     "half_empty": "Column filled in part",
+    "other_currency": "Amount in another currency",
     "near_equal_keys": "Keys that look alike",
     "hidden_rows_kept": "Hidden rows are imported",
     "hidden_rows_left": "Hidden rows are left out",

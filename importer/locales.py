@@ -11,7 +11,8 @@ from importer.model import Fault
 
 _SPACES: Final = re.compile("[ \u00a0\u2007\u2009\u202f]")
 _MINUS: Final = "-\u2212\u2012\u2013"
-_CURRENCY: Final = (
+#: What may stand before or behind an amount.
+CURRENCY: Final = (
     r"(?:[sndi]?kr\.?|kron(?:er|or|e|a)|euroa?|dollars?|pounds?|nok|sek|dkk|eur|isk|usd|gbp|chf|us\$|[€$£])"
 )
 _APOSTROPHES: Final = "'\u2019"
@@ -179,7 +180,7 @@ def _without_currency(text: str, where: Locale) -> str:
     """Take a currency word off either end."""
     # where the decimal mark is a point, the one of `kr.50` may be that
     gap = r"(?<!\.)\s*|\s+" if where.decimal == "." else r"\s*"
-    return re.sub(rf"^{_CURRENCY}(?:{gap})|\s*{_CURRENCY}$", "", text, count=1, flags=re.IGNORECASE).strip()
+    return re.sub(rf"^{CURRENCY}(?:{gap})|\s*{CURRENCY}$", "", text, count=1, flags=re.IGNORECASE).strip()
 
 
 def _without_dashes(text: str, where: Locale) -> str:

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from importer.bodies import Bodies
 from importer.convert import Converter, RowValues
+from importer.currencies import other_currencies
 from importer.documents import MARK, Rows, document_of, put, references_in
 from importer.expression import Blank, param_view
 from importer.findings import (
@@ -190,6 +191,7 @@ class _Maker:
             *mixed_lines(self.mapping, self.sheet, chosen),
             *near_equal_keys(self.sheet, chosen),
             *below_zero(self.mapping, self.sheet, chosen),
+            *other_currencies(self.mapping, self.sheet, self.rows),
             *texts_taken_for_yes(self.sheet, self.converter.misread),
             *self.watch.warnings(today),
         )

@@ -23,7 +23,7 @@ FLOORS = {
             "literals expression workbook target causes replaced",
             "mapping mapping_schema project api misread",
             "mapping_file convert remembered template journal blank_mark mapped_columns",
-            "findings decide oddities documents outline filling computing bodies references migration",
+            "findings decide oddities currencies documents outline filling computing bodies references migration",
             "plan lookup forecast memory saved_plan",
             (
                 "sequence search background lanes slots stop_rules report fetch doctor fetch_files drafting blank "
@@ -82,6 +82,7 @@ OFFLINE = {
         "decide",
         "plan",
         "oddities",
+        "currencies",
         "documents",
         "grouping",
         "forecast",
