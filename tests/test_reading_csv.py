@@ -155,6 +155,18 @@ def test_c29_rows_within_one_cell_are_told_by_their_lines(tmp_path: Path, text: 
         read(write(tmp_path, text))
 
 
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+@pytest.mark.parametrize("first", ["", "sep=;\n", '"0";"a\nb";"c"\n'])
+def test_c28_a_record_with_every_cell_in_quotation_marks_is_one_row(tmp_path: Path, end: str, first: str) -> None:
+    """C28, C29: a program that marks each cell leaves no stray mark, whatever the lines of a text hold."""
+    row = '"7";"Storgata 1;Oslo\nTorget 2;Bergen ""B""";"Ola"\n'
+    head, before = (first, "") if first.startswith("sep") else ("", first)
+    text = f'{head}"No";"Adr";"Name"\n{before}{row}"8";"x";"y"\n'
+    sheet = read(write(tmp_path, text.replace("\n", end)))
+
+    assert cells(sheet)[-2:] == [["7", f'Storgata 1;Oslo{end}Torget 2;Bergen "B"', "Ola"], ["8", "x", "y"]]
+
+
 @pytest.mark.parametrize(
     ("text", "notes"),
     [

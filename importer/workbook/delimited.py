@@ -9,6 +9,7 @@ import io
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import cached_property
 from pathlib import Path
 from typing import Final
 
@@ -229,7 +230,8 @@ class TextBook:
                 continue
             lines = _LINE_END.split(delimiter.join(texts))
             last = line + len(lines) - 1
-            if wanted > _FEW and all(len(tight.findall(text)) == wanted - 1 for text in lines if text.strip()):
+            rows = wanted > _FEW and all(len(tight.findall(text)) == wanted - 1 for text in lines if text.strip())
+            if rows and not self._all_marked(line, last, cells):
                 raise WorkbookError(
                     f"{self._name!r}, line {line}: a quotation mark opens a cell there that ends in line {last}, but "
                     f"each of these lines has {wanted} cells by itself, as the header has. If they are several rows, "
@@ -246,6 +248,16 @@ class TextBook:
                 f"as many cells (delimiter: {name}) as a row has.{more} If rows are missing, a quotation mark too many "
                 "stands in the first of these lines: delete it."
             )
+
+    def _all_marked(self, first: int, last: int, cells: Sequence[str]) -> bool:
+        """Tell whether every cell of a record stands in quotation marks, so that none of these is a stray one."""
+        lines = self._lines[first - 1 - self._skipped : last - self._skipped]
+        marked = ('"' + cell.replace('"', '""') + '"' for cell in cells)
+        return "".join(lines).rstrip("\r\n") == str(self.layout.delimiter).join(marked)
+
+    @cached_property
+    def _lines(self) -> list[str]:
+        return list(io.StringIO(self._text, newline=""))
 
     def _delimiter_name(self) -> str:
         return DELIMITERS.get(str(self.layout.delimiter), repr(self.layout.delimiter))
