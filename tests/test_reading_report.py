@@ -9,6 +9,7 @@ from typing import Any
 
 import openpyxl
 import pytest
+import test_reading_ods as ods
 from end_to_end import HEADERS, MAPPING, invoice_rows, program_here, run_here
 from records import record
 from sheet_xml import rewrite, with_rows
@@ -122,6 +123,21 @@ def test_cells_that_could_not_be_read_are_problems_again(tmp_path: Path) -> None
                     faults.append(cell.code)
 
     assert set(faults) == {"not_calculated", "duration", "too_many_digits", "error_cell"}
+
+
+@pytest.mark.parametrize("day", ["1900-01-01", "1900-02-28", "1850-05-01", "0001-01-01", "1899-12-30", "1899-12-31"])
+def test_a_date_that_could_not_be_read_is_none_that_can_in_the_copy(tmp_path: Path, day: str) -> None:
+    """Written down as text it would go out when the report is run again, though nobody has corrected it."""
+    sheet = ods.sheet_of(tmp_path, ods.row(ods.cell(f'office:value-type="date" office:date-value="{day}"')))
+    again = read(made(sheet.file, sheet.name, tmp_path), sheet=sheet.name)
+    before, after = sheet.rows[0].cells[1], again.rows[0].cells[1]
+
+    assert isinstance(before, Fault)
+    assert isinstance(after, Fault)
+    assert (before.code, before.shown) == ("date_before_1900", day)
+    # the number of the last two is that of midnight, or of no day
+    nothing = day in {"1899-12-30", "1899-12-31"}
+    assert (after.code, after.shown) == (("error_cell", "#VALUE!") if nothing else ("date_before_1900", day))
 
 
 def test_titles_above_the_header_keep_their_rows(tmp_path: Path) -> None:

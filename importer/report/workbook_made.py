@@ -143,10 +143,20 @@ def _put_fault(cell: Any, fault: Fault) -> None:
     """Write a cell that could not be read so that it is not taken for one that can."""
     if fault.code == "too_many_digits":
         _put_number(cell, fault.shown, None)
-    elif fault.code == "date_before_1900":
-        _put_text(cell, fault.shown)
+    elif fault.code == "date_before_1900" and (serial := _serial(date.fromisoformat(fault.shown))) is not None:
+        # as text it would be a date that can be read when the report is run again
+        _put_number(cell, str(serial), _FORMS[date])
     else:
         _put_error(cell, fault.shown if fault.shown in _ERRORS else "#VALUE!")
+
+
+def _serial(day: date) -> int | None:
+    """Return the number by which Excel knows a day; None where the number means no day, or another."""
+    from openpyxl.utils.datetime import from_excel, to_excel
+
+    serial = int(to_excel(day))  # type: ignore[no-untyped-call]
+    again = from_excel(serial)
+    return serial if isinstance(again, datetime) and again.date() == day else None
 
 
 def _put_error(cell: Any, shown: str) -> None:
