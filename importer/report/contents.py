@@ -1,7 +1,7 @@
 """What the files of a report are written from, put in order and grouped once for all of them."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,6 +24,8 @@ class Contents:
     workbook: Path | None
     #: what the run's updates replaced
     replaced: "Replaced | None" = None
+    #: what is to be said to the user of what was written
+    notes: list[str] = field(default_factory=list)
 
 
 def contents(

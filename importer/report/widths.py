@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from functools import lru_cache
+from itertools import islice
 from typing import Any, Final
 
 from openpyxl.utils import get_column_letter
@@ -17,6 +18,8 @@ _DEFAULT: Final = 8
 _FREE: Final = 2
 _TEXT: Final = 40
 _MOST: Final = 60
+#: In so many rows texts are looked at.
+_FIRST: Final = 1_000
 _LONGEST_NAME: Final = len("September")
 #: What a form holds that is not shown as it stands, and the parts of a date.
 _UNSHOWN: Final = re.compile(r"\[[^\]]*\]|[\"\\]|[_*].")
@@ -31,10 +34,17 @@ class Widths:
     def __init__(self) -> None:
         self._wide: list[int] = []
 
-    def seen(self, rows: Iterator[tuple[int, Sequence[Cell]]]) -> Iterator[tuple[int, Sequence[Cell]]]:
-        """Yield rows, and take note of their values."""
-        for number, cells in rows:
+    def seen(
+        self, rows: Iterator[tuple[int, Sequence[Cell]]], *, texts: bool = False
+    ) -> Iterator[tuple[int, Sequence[Cell]]]:
+        """Yield rows, and take note of their values; `texts` tells that there are no others."""
+        # a text is never shown as ####: the first ones tell how wide is good for most
+        for number, cells in islice(rows, _FIRST):
             self._note(cells)
+            yield number, cells
+        for number, cells in rows:
+            if not texts:
+                self._note([(None, None) if type(cell[0]) is str else cell for cell in cells])
             yield number, cells
 
     def _note(self, cells: Sequence[Cell]) -> None:

@@ -38,8 +38,8 @@ from importer.workbook import LAST_ROW, REPORT_MARK, ReportMark, report_mark
 __all__ = ["FILLS", "write"]
 
 
-def write(target: Path, told: Contents, *, least: int | None = STREAMED_ROWS) -> list[str]:
-    """Write a copy of the workbook with the outcomes beside its rows; return notes on what it does not show.
+def write(target: Path, told: Contents, *, least: int | None = STREAMED_ROWS) -> None:
+    """Write a copy of the workbook with the outcomes beside its rows, and note what of the workbook it does not show.
 
     The rows of sheets with more than `least` are passed on as they stand, where their XML is understood.
 
@@ -48,11 +48,13 @@ def write(target: Path, told: Contents, *, least: int | None = STREAMED_ROWS) ->
     known = _Known()
     while True:
         try:
-            return _write(target, told, least, known)
+            _write(target, told, least, known)
         except NotUnderstood:
             least = None
         except Again as found:
             known.learn(found)
+        else:
+            return
 
 
 class _Known:
@@ -72,7 +74,7 @@ class _Known:
             self.wide[found.title] = found.wide
 
 
-def _write(target: Path, told: Contents, least: int | None, known: _Known) -> list[str]:
+def _write(target: Path, told: Contents, least: int | None, known: _Known) -> None:
     record = told.record
     with loaded(told.workbook, record, least) as copied:
         book, streamed = copied.book, copied.streamed
@@ -90,7 +92,7 @@ def _write(target: Path, told: Contents, least: int | None, known: _Known) -> li
             package.save(book, target, copied.file, streamed, rows, name=record.workbook_name)
         else:
             save(book, target)
-        return left_out(copied.given, target, copied.dropped, record.workbook_name)
+        told.notes.extend(left_out(copied.given, target, copied.dropped, record.workbook_name))
 
 
 def _fill(copied: Copy, told: Contents, known: _Known) -> Ours | None:

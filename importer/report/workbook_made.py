@@ -79,7 +79,7 @@ def made(file: Path, record: RunRecord, least: int | None) -> Iterator[Made]:
 def _fill(page: Any, table: Table, least: int | None, spools: ExitStack) -> Rest | None:
     """Put the cells of a table into a sheet; return its rows where there are more than `least`."""
     widths = Widths()
-    rows = widths.seen(_fitting(table))
+    rows = widths.seen(_fitting(table), texts=table.layout is not None)
     first = list(islice(rows, least))
     following = next(rows, None)
     if following is not None:
