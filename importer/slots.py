@@ -9,7 +9,8 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, Final
+from queue import Empty, SimpleQueue
+from typing import Final
 
 #: Seconds that a claimed document waits for its turn to go out.
 _TURN_S: Final = 1.0
@@ -34,7 +35,9 @@ class Slots:
         self._may_go = may_go
         #: how many may be claimed besides
         self.spare = max(count // _FLYING, 1) if ahead else 0
-        self._free: Any = threading.Semaphore(count)
+        #: one token a slot; a semaphore would be slower to wake who waits
+        self._free: SimpleQueue[None] = SimpleQueue()
+        self._release(count)
         self._changed = threading.Condition(threading.Lock())
         self._over = False
         #: exchanges noted, and the means of what a claim and an exchange take
@@ -44,13 +47,15 @@ class Slots:
     @contextmanager
     def hold(self, claim_s: float) -> Iterator[bool]:
         """Wait a little for a slot and hold it for an exchange, whose claim took a while; yield whether it may go."""
-        took = self._free.acquire(timeout=_TURN_S)
+        took = self._acquire(_TURN_S)
         began, goes = time.monotonic(), took and self._may_go()
         try:
             yield goes
         finally:
             if took:
-                self._free.release()
+                self._release(1)
+                # whoever waits for it goes first, rather than when this thread next has to wait
+                time.sleep(0)
             self._note(claim_s, time.monotonic() - began if goes else 0.0)
 
     def want_more(self, before_waiting: Callable[[], None]) -> bool:
@@ -67,16 +72,27 @@ class Slots:
         """Wait until there is a slot for whoever claims now, or all is over."""
         took = False
         while not took and not is_over():
-            took = self._free.acquire(timeout=_LOOK_S)
+            took = self._acquire(_LOOK_S)
         if took:
-            self._free.release()
+            self._release(1)
 
     def close(self) -> None:
         """Let everybody go on who waits: it is over."""
         with self._changed:
             self._over = True
             self._changed.notify_all()
-        self._free.release(self._count + self.spare)
+        self._release(self._count + self.spare)
+
+    def _acquire(self, most_s: float) -> bool:
+        try:
+            self._free.get(timeout=most_s)
+        except Empty:
+            return False
+        return True
+
+    def _release(self, count: int) -> None:
+        for _ in range(count):
+            self._free.put(None)
 
     def _counts(self) -> bool:
         least, most = _COUNTS_S

@@ -1,5 +1,6 @@
 """What may be sent again: after 401 with another token, after 429 when the API wants it, and nothing else."""
 
+import socket
 import threading
 import time
 from pathlib import Path
@@ -94,6 +95,33 @@ def test_each_request_carries_its_own_body_and_nothing_of_the_one_before() -> No
         typed = {"Content-Type": "application/json; charset=utf-8"} if body else {}
         assert (first, content, own) == (f"{method} {path} HTTP/1.1", body or b"", {**headers, **typed})
         assert told.get("Content-Length") == (None if method == "GET" else str(len(content)))
+
+
+def test_the_head_and_the_body_of_a_request_leave_in_one_piece() -> None:
+    """With many workers another one's turn may come between two pieces, while the API already waits."""
+    body = b'{"a": 1}'
+    pieces = []
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def serve() -> None:
+            connection, _ = listener.accept()
+            with connection:
+                while piece := connection.recv(65_536):
+                    pieces.append(piece)
+                    if piece.endswith(body):
+                        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}")
+
+        thread = threading.Thread(target=serve, daemon=True)
+        thread.start()
+        client = Client(f"http://127.0.0.1:{listener.getsockname()[1]}", timeout_s=(5, 5))
+        for _ in range(20):
+            assert isinstance(client.exchange("POST", "/v1/customerinvoice", body), Answer)
+        client.close()
+        thread.join(10)
+
+    assert not thread.is_alive(), "the connection was not closed"
+    assert len(pieces) == 20
+    assert all(piece.startswith(b"POST ") and piece.endswith(body) for piece in pieces)
 
 
 def test_a_429_waits_and_sends_the_same_request_again(tmp_path: Path) -> None:

@@ -134,8 +134,20 @@ class _Watched:
 
     sock: Any
     connect: Any
+    #: whether the next piece is a head with a body to come, and the head that waits for it
+    _holds = False
+    _head = b""
+
+    def request(self, method: str, url: str, body: Any = None, *args: Any, **more: Any) -> None:
+        """Let the head leave with the body: between two pieces other threads would have their turn."""
+        self._holds, self._head = bool(body), b""
+        super().request(method, url, body, *args, **more)  # type: ignore[misc]  # of the connection it is mixed into
 
     def send(self, data: Any) -> None:
+        if self._holds:
+            self._holds, self._head = False, data
+            return
+        data, self._head = self._head + data, b""
         if self.sock is None:
             self.connect()
         _phase.sent = True
@@ -174,6 +186,12 @@ class _Adapter(HTTPAdapter):
             super().cert_verify(pool, request.url, verify, cert)  # type: ignore[no-untyped-call]
             self._pool = pool
         return self._pool
+
+    def close(self) -> None:
+        """Close every connection: the library leaves that to the end of a pool, and this one is held here."""
+        super().close()
+        if self._pool is not None:
+            self._pool.close()
 
     def cert_verify(self, conn: Any, url: Any, verify: Any, cert: Any) -> None:
         """Do nothing: it was done when the pool was made."""
