@@ -13,6 +13,7 @@ from typing import Any
 import openpyxl
 import pytest
 from end_to_end import TARGET, Ran, RawServer, aim, attempts, command, created, error, import_into, program
+from filelock import FileLock
 
 from importer import kept_plan
 from importer.cli.inputs import read_input
@@ -70,10 +71,8 @@ def write_mapping(folder: Path) -> None:
     (folder / "body.json.j2").write_text(TEMPLATE, encoding="utf-8")
 
 
-@pytest.fixture(scope="module")
-def sent(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a project of which everything was sent once."""
-    folder = tmp_path_factory.mktemp("again") / "project"
+def send_all(folder: Path) -> None:
+    """Make a project, and send everything of it once."""
     folder.mkdir()
     book = openpyxl.Workbook(write_only=True)
     sheet: Any = book.create_sheet("Invoices")
@@ -85,7 +84,18 @@ def sent(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with RawServer(lambda number, _request: created(f"{number:06}")) as server:
         ran = import_into(folder, server.base_url, workers=4)
     assert (ran.code, ran.counts) == (0, {"accepted": COUNT - 1, "filtered": 1})
-    return folder
+
+
+@pytest.fixture
+def sent(shared_folder: Path) -> Path:
+    """Return a project of which everything was sent once, made by the first test that needs it."""
+    folder = shared_folder / "same-files-again"
+    with FileLock(f"{folder}.lock"):
+        if not (folder / "project").exists():
+            folder.mkdir(exist_ok=True)
+            send_all(folder / "sending")
+            (folder / "sending").rename(folder / "project")
+    return folder / "project"
 
 
 @pytest.fixture
