@@ -32,8 +32,10 @@ _LIBRARIES: Final = ("babel", "defusedxml", "jinja2", "jsonschema", "openpyxl", 
 _FINAL: Final = frozenset({Status.ACCEPTED, Status.ALREADY_ACCEPTED, Status.FILTERED})
 
 
-def made_of(mapping: Mapping, workbook: str, params: Dictionary[str, FieldValue | None], today: date) -> str:
-    """Return a SHA-256 over everything that the plan of a whole workbook is made of; `workbook` is that of the file.
+def made_of(
+    mapping: Mapping, workbook: Path, digest: str, params: Dictionary[str, FieldValue | None], today: date
+) -> str:
+    """Return a SHA-256 over everything that the plan of a whole workbook is made of; `digest` is that of the workbook.
 
     Raises: OSError when a file of the mapping cannot be read.
     """
@@ -44,7 +46,10 @@ def made_of(mapping: Mapping, workbook: str, params: Dictionary[str, FieldValue 
         *map(version, _LIBRARIES),
         "\n".join(mapping.source.lines),
         *(f"{file.name} {sha256(file.read_bytes()).hexdigest()}" for file in files),
-        workbook,
+        # the sheet of a text file is named after it, and warnings name both files
+        mapping.source.path.name,
+        workbook.name,
+        digest,
         repr(sorted(params.items())),
         today.isoformat(),
     ]

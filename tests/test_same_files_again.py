@@ -292,9 +292,9 @@ def test_only_its_owner_reads_a_plan_that_is_kept(project: Path) -> None:
 def test_whatever_a_plan_is_made_of_tells_it_from_another(tmp_path: Path) -> None:
     """The mapping, its template, what that includes, the workbook, the parameters and the day."""
 
-    def made(workbook: str = "a", params: dict[str, Any] | None = None, day: int = 1) -> str:
-        mapping = read_mapping(tmp_path / "mapping.yaml")
-        return kept_plan.made_of(mapping, workbook, params or {"net": Decimal("1.0")}, date(2026, 11, day))
+    def made(workbook: str = "a", params: dict[str, Any] | None = None, day: int = 1, name: str = "a.csv") -> str:
+        mapping, given = read_mapping(tmp_path / "mapping.yaml"), params or {"net": Decimal("1.0")}
+        return kept_plan.made_of(mapping, tmp_path / name, workbook, given, date(2026, 11, day))
 
     def edit(name: str, text: str) -> str:
         (tmp_path / name).write_text(text, encoding="utf-8")
@@ -307,6 +307,8 @@ def test_whatever_a_plan_is_made_of_tells_it_from_another(tmp_path: Path) -> Non
     told = [
         first,
         made(workbook="b"),
+        # the sheet of a text file is named after it
+        made(name="b.csv"),
         made(params={"net": Decimal("1.00")}),
         made(params={"net": "1.0"}),
         made(params={"gross": Decimal("1.0")}),

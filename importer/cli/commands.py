@@ -177,10 +177,10 @@ def run(
 
     allowed, options = read_allowed(rest["allow"]), inputs.Options(json=as_json, quiet=quiet)
     given = {name: rest.pop(name) for name in ("mapping", "workbook", "param", "limit", "only", "step")}
-    # it is looked through while the workbook is read
     plan, earlier, examined = None, None, None
     if given["mapping"]:
         project = project_of(given["mapping"].parent)
+        # it is looked through while the workbook is read
         examined = examine(where or project.journal)
         earlier = Earlier(project, target, where or project.journal, examined)
     if rest["plan"]:

@@ -89,7 +89,7 @@ def read_input(
     if file is None:
         raise UsageError("Name the workbook: on the command line after the mapping, or in it under workbook: file.")
     digest, today = workbooks.sha256(file), datetime.now(UTC).date()
-    made = earlier.made_of(parsed, digest, values, today) if earlier and selection == ALL else ""
+    made = earlier.made_of(parsed, file, digest, values, today) if earlier and selection == ALL else ""
     taken_up = earlier.take_up(parsed, file, digest, made) if earlier and made else None
     if taken_up is not None:
         return Input(parsed, file, digest, taken_up, made, known, origin)
@@ -99,8 +99,8 @@ def read_input(
     )
     plan = make_plan(parsed, sheet, values, selection, today=today)
     plan = replace(plan, warnings=(*outdated(parsed, carried_mark(file)), *plan.warnings))
-    if earlier and made != earlier.made_of(parsed, digest, values, today):
-        # it is a part of the workbook, or a template was saved meanwhile
+    if earlier and made and made != earlier.made_of(parsed, file, digest, values, today):
+        # a template was saved meanwhile
         made = ""
     keys = [document.key for document in plan.documents if document.key is not None]
     for key in sorted(selection.only - set(keys)):

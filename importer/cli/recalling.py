@@ -30,13 +30,15 @@ class Earlier:
     #: what looks through the journal's file
     examined: Examination | None
 
-    def made_of(self, mapping: Mapping, digest: str, params: Dictionary[str, FieldValue | None], today: date) -> str:
+    def made_of(
+        self, mapping: Mapping, workbook: Path, digest: str, params: Dictionary[str, FieldValue | None], today: date
+    ) -> str:
         """Return what tells all that a plan is made of; `digest` is that of the workbook.
 
         It is empty where that cannot be read: whoever makes the plan tells why.
         """
         try:
-            return kept_plan.made_of(mapping, digest, params, today)
+            return kept_plan.made_of(mapping, workbook, digest, params, today)
         except (OSError, ImportFailed):
             return ""
 
